@@ -59,7 +59,9 @@ struct Placement {
   DatastoreId datastore;
 };
 
-/// Why a VM stays pending: one line a host or datastore that was refused, with figures.
+/// Why a VM stays pending: one sentence of at most 600 bytes. Hosts that are refused for the same
+/// reason are counted, the first of them is named with figures: "no host fits: host node1 (id 0)
+/// lacks memory (needs 524288 KB, 1024 KB free); 3 more hosts do not match SCHED_REQUIREMENTS ...".
 struct Refusal {
   VmId vm;
   std::string reason;
@@ -70,10 +72,22 @@ struct Plan {
   std::vector<Refusal> refusals;
 };
 
-/// Decides for all pending VMs at once; each placement uses up capacity for the next.
+/// Decides for all pending VMs at once; each placement uses up capacity for the next, and
+/// expressions see what earlier placements left.
+///
+/// Host: enabled, reachable, capacity, both requirements, and a system datastore that fits; of these
+/// the highest rank, then the fewest running VMs, the most free memory, the lowest id. Datastore:
+/// enabled, in the host's cluster or in none at all, space for disk_mb (0 always fits) and its
+/// requirements; of these the highest rank, then the most free space, the lowest id. An expression
+/// that cannot be parsed refuses the VM. Every pending VM ends in one of the two lists.
+///
+/// 20,000 VMs on 1,250 hosts take seconds as long as VMs share their expressions: an expression
+/// is evaluated once for a host, and again only after the host has changed.
+///
 /// Attributes that a host requirement can name: ID, NAME, CLUSTER, CLUSTER_ID, FREE_CPU,
-/// FREE_MEMORY, MAX_CPU, MAX_MEM, RUNNING_VMS and the host's TEMPLATE; for a datastore ID, NAME,
-/// FREE_MB, TOTAL_MB, CLUSTERS/ID and its TEMPLATE.
+/// FREE_MEMORY (KB), MAX_CPU, MAX_MEM, RUNNING_VMS and the host's TEMPLATE (NAME or TEMPLATE/NAME,
+/// a key of a vector as NAME/KEY); for a datastore ID, NAME, FREE_MB, TOTAL_MB, CLUSTERS/ID and its
+/// TEMPLATE.
 [[nodiscard]] Plan plan(const std::vector<PendingVm>& pending,
                         const std::vector<HostCandidate>& hosts,
                         const std::vector<DatastoreCandidate>& system_datastores);
