@@ -84,7 +84,10 @@ class TextParser {
 
   Result<std::string> parse_word(std::string_view name) {
     const std::size_t begin = at_;
-    while (!at_end() && !is_space(peek()) && kWordEnds.find(peek()) == std::string_view::npos) ++at_;
+    const auto ends_here = [&] {
+      return is_space(peek()) || kWordEnds.find(peek()) != std::string_view::npos;
+    };
+    while (!at_end() && !ends_here()) ++at_;
     if (begin == at_) return refuse(at_, fmt::format("expected a value for {}", shortened(name)));
     return std::string(source_.substr(begin, at_ - begin));
   }

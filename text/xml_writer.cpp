@@ -14,8 +14,10 @@ std::size_t xml_character_length(std::string_view text) {
   };
   const auto is_tail = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
   const unsigned first = byte(0);
-  if (first < 0x80)
-    return first >= 0x20 ? (first == 0x7F ? 0 : 1) : (first == '\t' || first == '\n' || first == '\r');
+  if (first < 0x80) {
+    const bool is_space = first == '\t' || first == '\n' || first == '\r';
+    return is_space || (first >= 0x20 && first != 0x7F) ? 1 : 0;
+  }
   if (first >= 0xC2 && first <= 0xDF) return is_tail(1) ? 2 : 0;
   if (first >= 0xE0 && first <= 0xEF) {
     if (!is_tail(1) || !is_tail(2)) return 0;
@@ -66,7 +68,8 @@ std::string element_name(const std::string& name) {
 
 std::string xml_escaped(std::string_view text) {
   std::string result;
-  for (const char c : xml_clean(text)) switch (c) {
+  for (const char c : xml_clean(text)) {
+    switch (c) {
       case '&': result += "&amp;"; break;
       case '<': result += "&lt;"; break;
       case '>': result += "&gt;"; break;
@@ -75,6 +78,7 @@ std::string xml_escaped(std::string_view text) {
       case '\r': result += "&#13;"; break;
       default: result += c;
     }
+  }
   return result;
 }
 

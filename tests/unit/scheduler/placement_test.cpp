@@ -41,9 +41,10 @@ PendingVm vm(std::int64_t id) {
   return result;
 }
 
-/// Host by VM.
-std::map<std::int64_t, std::int64_t> hosts_in(const Plan& plan) {
-  std::map<std::int64_t, std::int64_t> result;
+using HostByVm = std::map<std::int64_t, std::int64_t>;
+
+HostByVm hosts_in(const Plan& plan) {
+  HostByVm result;
   for (const auto& placement : plan.placements) result[placement.vm.value] = placement.host.value;
   return result;
 }
@@ -84,7 +85,7 @@ TEST(Placement, PrefersFewVmsThenFreeMemoryThenTheLowestId) {
 
 TEST(Placement, SpreadsVmsBecauseEachPlacementCounts) {
   const auto result = plan({vm(1), vm(2), vm(3), vm(4)}, {host(0), host(1)}, {datastore(0)});
-  EXPECT_EQ(hosts_in(result), (std::map<std::int64_t, std::int64_t>{{1, 0}, {2, 1}, {3, 0}, {4, 1}}));
+  EXPECT_EQ(hosts_in(result), (HostByVm{{1, 0}, {2, 1}, {3, 0}, {4, 1}}));
 }
 
 TEST(Placement, UsesUpMemoryCpuAndSpace) {
@@ -108,7 +109,7 @@ TEST(Placement, HigherPriorityThenLowerIdComesFirst) {
   auto odd = vm(2);
   odd.priority = std::nan("");
   const auto result = plan({vm(7), odd, urgent, vm(3)}, {tight}, {datastore(0)});
-  EXPECT_EQ(hosts_in(result), (std::map<std::int64_t, std::int64_t>{{9, 0}, {2, 0}}));
+  EXPECT_EQ(hosts_in(result), (HostByVm{{9, 0}, {2, 0}}));
   EXPECT_EQ(result.refusals.size(), 2u);
 }
 
@@ -126,7 +127,8 @@ TEST(Placement, KeepsToBothRequirements) {
   ask.automatic_requirements = "(CLUSTER_ID = 5 | CLUSTER_ID = 100) & !(PIN_POLICY = PINNED)";
   ask.requirements = "HYPERVISOR=kvm & \"PCI/VENDOR\" @> 10de";
   auto fitting = host(3, ClusterId{100});
-  fitting.attributes = *text::Template::parse("HYPERVISOR=kvm\nPCI=[VENDOR=8086]\nPCI=[VENDOR=10de]");
+  fitting.attributes =
+      *text::Template::parse("HYPERVISOR=kvm\nPCI=[VENDOR=8086]\nPCI=[VENDOR=10de]");
   auto pinned = fitting;
   pinned.id = HostId{2};
   pinned.attributes.set("PIN_POLICY", std::string("PINNED"));
@@ -143,7 +145,8 @@ TEST(Placement, RequirementsSeeEveryBuiltInAttributeOfAHost) {
   one.attributes = *text::Template::parse("RACK=r1\nNAME=\"not the name\"");
   for (const auto* source :
        {"ID=4", "NAME=node4", "CLUSTER=cluster7", "CLUSTER_ID=7", "FREE_CPU=800", "MAX_CPU=800",
-        "FREE_MEMORY=8000000", "MAX_MEM=8000000", "RUNNING_VMS=2", "rack=r1", "\"TEMPLATE/RACK\"=r1"}) {
+        "FREE_MEMORY=8000000", "MAX_MEM=8000000", "RUNNING_VMS=2", "rack=r1",
+        "\"TEMPLATE/RACK\"=r1"}) {
     auto ask = vm(1);
     ask.requirements = source;
     EXPECT_EQ(host_for(ask, {one}), 4) << source;
@@ -158,7 +161,7 @@ TEST(Placement, ExpressionsSeeWhatEarlierPlacementsLeft) {
   first.requirements = second.requirements = "";
   first.rank = second.rank = "FREE_MEMORY";
   EXPECT_EQ(hosts_in(plan({first, second}, {host(0), host(1)}, {datastore(0)})),
-            (std::map<std::int64_t, std::int64_t>{{1, 0}, {2, 1}}));
+            (HostByVm{{1, 0}, {2, 1}}));
 }
 
 TEST(Placement, TheHighestRankWinsAndTiesFallBackToTheDefault) {
@@ -215,7 +218,7 @@ TEST(Placement, AWorseHostWinsWhenTheBestHasNoDatastore) {
   auto busy = host(1, ClusterId{2});
   busy.running_vms = 50;
   const auto result = plan({vm(1)}, {host(0, ClusterId{1}), busy}, {full, roomy});
-  EXPECT_EQ(hosts_in(result), (std::map<std::int64_t, std::int64_t>{{1, 1}}));
+  EXPECT_EQ(hosts_in(result), (HostByVm{{1, 1}}));
 }
 
 TEST(Placement, AVmThatNeedsNoSpaceFitsIntoAFullDatastore) {
@@ -233,7 +236,7 @@ TEST(Placement, AbsurdNeedsNeitherFitNorGiveCapacityBack) {
   auto last = vm(3);
   last.memory_kb = 8'000'001;
   const auto result = plan({huge, negative, last}, {host(0)}, {datastore(0)});
-  EXPECT_EQ(hosts_in(result), (std::map<std::int64_t, std::int64_t>{{2, 0}}));
+  EXPECT_EQ(hosts_in(result), (HostByVm{{2, 0}}));
 }
 
 TEST(Refusals, NameHostsWithFiguresAndGroupTheRest) {
@@ -283,8 +286,8 @@ TEST(Refusals, TellWhyNoDatastoreFits) {
   ask.datastore_requirements = "ID != 3";
   EXPECT_EQ(refusal_of(ask, {host(0)}, {datastore(0, 10), disabled, other, datastore(3)}),
             "no host fits: host node0 (id 0) has no fitting system datastore (datastore system0 "
-            "(id 0) lacks space (needs 1000 MB, 10 MB free); datastore system2 (id 2) is in another "
-            "cluster; datastore system3 (id 3) does not match SCHED_DS_REQUIREMENTS ID != 3; "
+            "(id 0) lacks space (needs 1000 MB, 10 MB free); datastore system2 (id 2) is in "
+            "another cluster; datastore system3 (id 3) does not match SCHED_DS_REQUIREMENTS ID != 3; "
             "datastore system1 (id 1) is disabled)");
 }
 
@@ -344,7 +347,8 @@ TEST(Scale, PlacesTwentyThousandVmsOnTwelveHundredAndFiftyHosts) {
   std::vector<PendingVm> pending;
   for (int i = 0; i < 20'000; ++i) {
     pending.push_back(vm(i));
-    pending.back().automatic_requirements = "(CLUSTER_ID = 0 | CLUSTER_ID < 10) & !(PIN_POLICY = PINNED)";
+    pending.back().automatic_requirements =
+        "(CLUSTER_ID = 0 | CLUSTER_ID < 10) & !(PIN_POLICY = PINNED)";
     pending.back().requirements = fmt::format("HYPERVISOR=kvm & ID != {}", i % 50);
     pending.back().rank = i % 2 == 0 ? "FREE_MEMORY" : "";
   }

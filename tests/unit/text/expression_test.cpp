@@ -111,8 +111,8 @@ TEST(Requirement, ErrorsNameTheCharacter) {
             "Parse error: expected =, !=, <, > or @> at character 6, in: NAME ? x");
   EXPECT_THAT(error_of<Requirement>("(A=1"), HasSubstr("character 5"));
   EXPECT_THAT(error_of<Requirement>("A=1 B=2"), HasSubstr("expected & or | at character 5"));
-  for (const auto* source : {"&", "A", "A=", "=1", "A=1 &", "A=1 | | B=2", "()", "A=1)", "!", "A==1",
-                             "A>=1", "A=\"open", "A @ 1", "A ! 1", "\"\\\"", "@>"})
+  for (const auto* source : {"&", "A", "A=", "=1", "A=1 &", "A=1 | | B=2", "()", "A=1)", "!",
+                             "A==1", "A>=1", "A=\"open", "A @ 1", "A ! 1", "\"\\\"", "@>"})
     EXPECT_THAT(error_of<Requirement>(source), HasSubstr("character ")) << source;
 }
 
@@ -158,7 +158,8 @@ TEST(Rank, CountsWhatIsUnknownOrNoNumberAsNothing) {
 
 TEST(Rank, ErrorsNameTheCharacter) {
   EXPECT_THAT(error_of<Rank>("FREE_CPU +"), HasSubstr("character 11"));
-  for (const auto* source : {"+", "1 2", "(1", "1)", "2FREE", "1..2", "\"open", "A=1", "()", "1 * / 2"})
+  for (const auto* source : {"+", "1 2", "(1", "1)", "2FREE", "1..2", "\"open", "A=1",
+                             "()", "1 * / 2"})
     EXPECT_THAT(error_of<Rank>(source), HasSubstr("character ")) << source;
   EXPECT_THAT(error_of<Rank>(std::string(10'000, '-')), HasSubstr("64 levels"));
   EXPECT_THAT(error_of<Rank>(std::string(20'000, ' ')), HasSubstr("bytes"));

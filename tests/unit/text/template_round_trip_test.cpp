@@ -53,8 +53,8 @@ class Generator {
 
   const std::vector<std::string_view> kNamePieces{"a", "B", "_", "9", "disk", "XML", "-", "é", " "};
   const std::vector<std::string_view> kValuePieces{
-      "\\", "\"", "\\\"", "\n", "\r", " ", "\t", "#", "=", ",", "[", "]", "]]", ">", "]]>", "<", "&",
-      "word", "é", "\xff", "\x01", "$NAME", "'", std::string_view("\0", 1)};
+      "\\", "\"", "\\\"", "\n", "\r", " ", "\t", "#", "=", ",", "[", "]", "]]", ">", "]]>", "<",
+      "&", "word", "é", "\xff", "\x01", "$NAME", "'", std::string_view("\0", 1)};
   std::mt19937 random_;
 };
 

@@ -25,7 +25,8 @@ std::string error_of(std::string_view source) {
 
 TEST(TemplateText, ReadsWordsQuotesAndVectors) {
   const auto content = parsed("name = web CPU=0.5\nNOTE=\"a # [b], c = d\ne\"\n"
-                              "DISK=[ IMAGE = \"debian 12\" , Target=vda ]\nEMPTY=[]\nNIC = [\nA=1\n]\n");
+                              "DISK=[ IMAGE = \"debian 12\" , Target=vda ]\n"
+                              "EMPTY=[]\nNIC = [\nA=1\n]\n");
   EXPECT_EQ(content.get("NAME"), "web");
   EXPECT_EQ(content.get("cpu"), "0.5");
   EXPECT_EQ(content.get("NOTE"), "a # [b], c = d\ne");

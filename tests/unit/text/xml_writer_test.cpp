@@ -32,7 +32,8 @@ TEST(XmlWriter, SortsAttributesByNameAndKeysButKeepsTheOrderOfOneName) {
   XmlWriter xml;
   xml.attributes("TEMPLATE", content);
   EXPECT_EQ(xml.take(),
-            "<TEMPLATE><CPU><![CDATA[1]]></CPU><DISK><A><![CDATA[1]]></A><B><![CDATA[2]]></B></DISK>"
+            "<TEMPLATE><CPU><![CDATA[1]]></CPU>"
+            "<DISK><A><![CDATA[1]]></A><B><![CDATA[2]]></B></DISK>"
             "<DISK><A><![CDATA[0]]></A></DISK><E/><N/><Z><![CDATA[1]]></Z></TEMPLATE>");
 }
 
