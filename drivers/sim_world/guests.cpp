@@ -123,6 +123,9 @@ Result<void> write_block(State& state, const DomainKey& key, const BlockedWrite&
     return {};
   }
   File* top = TRY(state.file(disk->path));
+  if (write.block < 0 || write.block * kBlockSize.value >= top->virtual_size.value)
+    return fail(Errc::kInvalid, "disk {} of guest {} ends before block {}", write.target, key.name,
+                write.block);
   const bool needs_room = !top->blocks.contains(write.block);
   if (needs_room && !state.check_room(disk->path, kBlockSize)) {
     domain->blocked_writes.push_back(write);

@@ -19,7 +19,8 @@ void perform(State& state, const DomainKey& key, GuestAct act);
 
 /// Writes into the top layer. A frozen guest's write waits for the thaw; a full disk pauses the
 /// guest as QEMU's werror=enospc does, and the write waits for its continuation.
-/// kWrongState when the guest does not run, kNotFound without such a disk, kDenied read-only.
+/// kWrongState when the guest does not run, kNotFound without such a disk, kDenied read-only,
+/// kInvalid behind the end.
 [[nodiscard]] Result<void> write_block(State& state, const DomainKey& key,
                                        const BlockedWrite& write);
 void freeze(State& state, const DomainKey& key);

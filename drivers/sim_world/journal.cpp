@@ -131,7 +131,10 @@ void read_line(State& state, const json::object& line) {
 }
 
 Result<void> read_all(const std::string& path, State& state) {
+  if (::access(path.c_str(), F_OK) != 0) return {};
   std::ifstream input(path);
+  if (!input)
+    return fail_because(Errc::kUnavailable, std::strerror(errno), "cannot read {}", path);
   std::string text;
   int number = 0;
   while (std::getline(input, text)) {

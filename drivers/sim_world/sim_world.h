@@ -86,7 +86,7 @@ class SimWorld {
   void set_agent(const std::string& domain_name, Agent agent);
   /// Removes a domain behind the daemon's back, definition and all, without an event.
   [[nodiscard]] Result<void> domain_vanishes(const GuestRef& guest);
-  /// Makes happen what is due by now. Every other call does so first, too.
+  /// Makes happen what is due by now, as every driver call and every script does first.
   void run_due();
   [[nodiscard]] std::optional<Instant> next_due() const;
 
