@@ -1,0 +1,56 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "cli/element.h"
+#include "cli/rpc.h"
+#include "cli/table.h"
+
+/// The kinds of objects the command line knows, as one table: words, calls, columns.
+namespace neph::cli {
+
+enum class Kind { kVm, kImage, kTemplate, kHost, kDatastore, kUser, kGroup, kCluster, kSnapshot };
+
+/// One column of a list; `value` gets an object's document and the present time.
+struct ListColumn {
+  std::string_view title;
+  Align align;
+  Shrink shrink;
+  std::string (*value)(const Element& object, Instant now);
+};
+
+/// One line of what `show` prints first.
+struct ShowField {
+  std::string_view label;
+  std::string (*value)(const Element& object, Instant now);
+};
+
+/// Which arguments the pool method takes after the session.
+enum class PoolArguments { kNone, kFilterAndRange, kVmPool, kSnapshotPool };
+
+struct ObjectRow {
+  Kind kind;
+  std::string_view word;          ///< "vm", as in `neph vm list`
+  std::string_view program_name;  ///< "onevm": a link of that name means `neph vm`
+  std::string_view title;         ///< "VM", for people
+  std::string_view element;       ///< name of the object's element
+  std::string_view info_method;
+  std::string_view pool_method;
+  PoolArguments pool_arguments;
+  std::string_view summary;  ///< for --help
+  std::span<const ListColumn> columns;
+  std::span<const ShowField> fields;
+};
+
+[[nodiscard]] std::span<const ObjectRow> all_objects();
+[[nodiscard]] const ObjectRow& object_row(Kind kind);
+/// nullptr when the program's name stands for no kind of object.
+[[nodiscard]] const ObjectRow* find_by_program_name(std::string_view name);
+
+/// Everything the caller may see, finished VMs left out: for looking up names.
+[[nodiscard]] Values visible_pool_arguments(const ObjectRow& row);
+
+}  // namespace neph::cli
