@@ -52,6 +52,7 @@ json::object line_of(const std::string& path, const File& file) {
           {"backing", file.backing_path},
           {"ballast_bytes", file.ballast.value},
           {"memory_of", file.memory_of},
+          {"conjured", file.is_conjured},
           {"created_ms", file.created.ms},
           {"modified_ms", file.modified.ms},
           {"blocks", std::move(blocks)}};
@@ -107,6 +108,7 @@ void read_file(State& state, const json::object& line) {
   file.backing_path = text_of(line, "backing");
   file.ballast = Bytes{number_of<std::int64_t>(line, "ballast_bytes")};
   file.memory_of = text_of(line, "memory_of");
+  file.is_conjured = line.at("conjured").as_bool();
   file.created = {number_of<std::int64_t>(line, "created_ms")};
   file.modified = {number_of<std::int64_t>(line, "modified_ms")};
   for (const json::value& block : line.at("blocks").as_array())

@@ -40,6 +40,7 @@ struct File {
   std::string memory_of;      ///< uuid of the domain whose memory this is
   std::string flaw;           ///< why a stranger's file must be refused, empty for none
   bool is_unfinished = false; ///< somebody began to write it and has not ended
+  bool is_conjured = false;   ///< stands for a file of a datastore that is real
   std::uint64_t generation = 0;  ///< counts changes of content
   Instant created;
   Instant modified;

@@ -175,6 +175,7 @@ Result<void> SimHypervisor::check_start(State& state, const HostRef& host, const
       File file;
       file.format = TRY(datastore_driver::format_from(disk.format));
       file.virtual_size = world_.config().conjured_size;
+      file.is_conjured = true;
       state.put_file(disk.path, std::move(file));
     }
     const auto chain = TRY(state.chain_of(disk.path));
@@ -257,7 +258,14 @@ Result<void> SimHypervisor::ensure_undefined(const DomainRef& ref) {
       const Domain* domain = state.find_domain(key_of(ref));
       if (domain != nullptr && domain->is_active())
         return fail(Errc::kWrongState, "domain {} on host {} runs", ref.name, ref.host.name);
+      const auto disks = domain == nullptr ? std::vector<sim::Disk>{} : domain->disks;
       sim::vanish(state, key_of(ref));
+      // Nobody will ever delete here what stood for a file of a real datastore.
+      for (const sim::Disk& disk : disks) {
+        const File* file = state.find_file(disk.path);
+        if (file != nullptr && file->is_conjured && !state.is_in_use(disk.path))
+          state.remove_file(disk.path);
+      }
       return {};
     });
   });

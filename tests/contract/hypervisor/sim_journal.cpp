@@ -95,11 +95,15 @@ TEST_F(SimJournal, StaysSmallHoweverOftenThingsChange) {
   EXPECT_EQ(Life(path()).world.find_file("/d/disk")->virtual_size, Bytes{65536 + 29'999});
 }
 
-TEST_F(SimJournal, AConjuredDiskLetsAGuestStartBesideAForeignDatastore) {
+TEST_F(SimJournal, AConjuredDiskLetsAGuestStartAndGoesWithIt) {
   VirtualClock clock;
   sim::SimWorld world(clock, {.missing_disk = sim::MissingDisk::kConjured});
   SimHypervisor hypervisor(world);
   EXPECT_TRUE(hypervisor.ensure_started(host_, spec_));
+  EXPECT_TRUE(world.find_file("/d/disk"));
+  EXPECT_TRUE(hypervisor.ensure_destroyed(guest_));
+  EXPECT_TRUE(hypervisor.ensure_undefined(guest_));
+  EXPECT_FALSE(world.find_file("/d/disk"));
 }
 
 }  // namespace
