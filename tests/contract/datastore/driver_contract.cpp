@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/contract/datastore/expect.h"
+
 namespace neph::datastore_driver {
 namespace {
 
@@ -9,25 +11,6 @@ constexpr Bytes kDiskSize = Bytes::megabytes(64);
 constexpr std::int64_t kBlock = 65536;
 
 std::string block_of(char letter) { return std::string(kBlock, letter); }
-
-#define EXPECT_OK(expression)                                     \
-  do {                                                            \
-    const auto expected_ok = (expression);                        \
-    EXPECT_TRUE(expected_ok) << expected_ok.error().text();       \
-  } while (false)
-#define ASSERT_OK(expression)                                     \
-  do {                                                            \
-    const auto expected_ok = (expression);                        \
-    ASSERT_TRUE(expected_ok) << expected_ok.error().text();       \
-  } while (false)
-#define EXPECT_FAILS(code_expected, expression)                   \
-  do {                                                            \
-    const auto expected_failure = (expression);                   \
-    ASSERT_FALSE(expected_failure) << "succeeded";                \
-    EXPECT_EQ(name_of(expected_failure.error().code), name_of(code_expected)) \
-        << expected_failure.error().text();                       \
-    EXPECT_FALSE(expected_failure.error().message.empty());       \
-  } while (false)
 
 bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
