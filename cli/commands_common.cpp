@@ -112,18 +112,17 @@ void add_rename(CLI::App& group, Kind kind, std::string_view method, Command& ch
 
 void add_chmod(CLI::App& group, Kind kind, std::string_view method, Command& chosen) {
   struct Ask {
-    std::vector<std::string> targets;
+    std::string targets;
     std::string mode;
   };
   auto ask = std::make_shared<Ask>();
   CLI::App* verb = group.add_subcommand("chmod", "Change its permissions");
-  verb->add_option("ID", ask->targets, "Ids, names or ranges: 5 or 1..3,web")
-      ->required()->expected(1);
+  verb->add_option("ID", ask->targets, "Ids, names or ranges: 5 or 1..3,web")->required();
   verb->add_option("MODE", ask->mode, "Octal: 640")->required();
   verb->callback([=, &chosen] {
     chosen = [=](Desk& desk) -> Result<ExitCode> {
       const auto bits = TRY(permission_bits(ask->mode));
-      return for_each_target(desk, kind, ask->targets, [&](std::int64_t id) -> Result<ExitCode> {
+      return for_each_target(desk, kind, {ask->targets}, [&](std::int64_t id) -> Result<ExitCode> {
         Values arguments{id};
         arguments.insert(arguments.end(), bits.begin(), bits.end());
         TRY(desk.rpc.call_id(method, arguments));
@@ -135,21 +134,20 @@ void add_chmod(CLI::App& group, Kind kind, std::string_view method, Command& cho
 
 void add_chown(CLI::App& group, Kind kind, std::string_view method, Command& chosen) {
   struct Ask {
-    std::vector<std::string> targets;
+    std::string targets;
     std::string user;
     std::string group;
   };
   auto ask = std::make_shared<Ask>();
   CLI::App* verb = group.add_subcommand("chown", "Give it to another user, and group");
-  verb->add_option("ID", ask->targets, "Ids, names or ranges: 5 or 1..3,web")
-      ->required()->expected(1);
+  verb->add_option("ID", ask->targets, "Ids, names or ranges: 5 or 1..3,web")->required();
   verb->add_option("USER", ask->user, "Id or name of the new owner")->required();
   verb->add_option("GROUP", ask->group, "Id or name of the new group");
   verb->callback([=, &chosen] {
     chosen = [=](Desk& desk) -> Result<ExitCode> {
       const auto user = TRY(resolve(desk.rpc, Kind::kUser, ask->user));
       const auto owner_group = TRY(resolve_or(desk.rpc, Kind::kGroup, ask->group, kKeep));
-      return for_each_target(desk, kind, ask->targets, [&](std::int64_t id) -> Result<ExitCode> {
+      return for_each_target(desk, kind, {ask->targets}, [&](std::int64_t id) -> Result<ExitCode> {
         TRY(desk.rpc.call_id(method, {id, user, owner_group}));
         return ExitCode::kOk;
       });
@@ -163,7 +161,7 @@ void add_update(CLI::App& group, Kind kind, std::string_view method, Command& ch
   verb->add_option("ID", ask->target, "Id or name")->required();
   verb->add_option("FILE", ask->file, "New attributes, - for standard input");
   verb->add_flag("--append,-a", ask->is_append, "Keep the attributes FILE does not name");
-  verb->add_option("--set", ask->pairs, "KEY=VALUE, keeps all others")->type_name("KEY=VALUE");
+  verb->add_option("--set", ask->pairs, "Set these and keep all others")->type_name("KEY=VALUE");
   verb->callback([=, &chosen] {
     chosen = [=](Desk& desk) { return update(desk, kind, method, *ask); };
   });

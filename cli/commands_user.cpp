@@ -29,7 +29,8 @@ void add_create(CLI::App& group, Command& chosen) {
   verb->add_option("NAME", ask->name, "Log-in name")->required();
   verb->add_option("PASSWORD", ask->password, "Password, - for standard input")->required();
   verb->add_option("--driver", ask->driver, "How it is authenticated");
-  verb->add_option("--group", ask->groups, "Ids or names of groups, the primary one first");
+  verb->add_option("--group", ask->groups, "Id or name of a group, the primary one first")
+      ->allow_extra_args(false);
   verb->callback([ask, &chosen] {
     chosen = [ask](Desk& desk) -> Result<ExitCode> {
       const auto password = TRY(password_from(desk, ask->password));

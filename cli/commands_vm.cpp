@@ -131,7 +131,8 @@ void add_creation_options(CLI::App& verb, CreateAsk& ask) {
       ->check(CLI::PositiveNumber);
   verb.add_option("--vcpu", ask.vm.vcpu, "Processors the guest sees")->check(CLI::PositiveNumber);
   verb.add_option("--memory", ask.vm.memory_mb, "Memory in MB")->check(CLI::PositiveNumber);
-  verb.add_option("--nic", ask.vm.networks, "Network to plug it into");
+  verb.add_option("--nic", ask.vm.networks, "Network to plug it into; may be repeated")
+      ->allow_extra_args(false);
   verb.add_option("--context", ask.context, "What the guest is told")->type_name("KEY=VALUE");
   verb.add_flag("--hold", ask.is_on_hold, "Keep it from being placed on a host");
   verb.add_flag("--persistent", ask.is_persistent, "Give it copies of the template's images");
@@ -142,7 +143,8 @@ void add_create(CLI::App& group, Command& chosen) {
   auto ask = std::make_shared<CreateAsk>();
   CLI::App* verb = group.add_subcommand("create", "Make a VM from an image, template or file");
   verb->add_option("FILE", ask->file, "Template of the VM, - for standard input");
-  verb->add_option("--image", ask->images, "Id or name of a disk's image");
+  verb->add_option("--image", ask->images, "Id or name of a disk's image; may be repeated")
+      ->allow_extra_args(false);
   verb->add_option("--template", ask->source, "Id or name of a template");
   add_creation_options(*verb, *ask);
   verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });

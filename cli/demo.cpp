@@ -1,9 +1,11 @@
 #include "cli/demo.h"
 
+#include <array>
 #include <fstream>
 #include <ostream>
 #include <random>
 #include <sstream>
+#include <tuple>
 
 #include "base/units.h"
 #include "cli/columns.h"

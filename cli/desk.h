@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <iosfwd>
 #include <memory>
@@ -16,11 +17,11 @@ namespace neph::cli {
 /// What scripts can act on. Stable numbers.
 enum class ExitCode {
   kOk = 0,
-  kRefused = 1,       ///< the server said no, or an object is not there
-  kUsage = 2,         ///< what was typed makes no sense
-  kUnreachable = 3,   ///< no server, no credentials
-  kWaitedFailed = 4,  ///< accepted, but the operation waited for ended badly
-  kInterrupted = 130, ///< Ctrl-C while waiting; the operation goes on
+  kRefused = 1,        ///< the server said no, or an object is not there
+  kUsage = 2,          ///< what was typed makes no sense
+  kUnreachable = 3,    ///< no server, no credentials
+  kWaitedFailed = 4,   ///< accepted, but the operation waited for ended badly
+  kInterrupted = 130,  ///< Ctrl-C while waiting; the operation goes on
 };
 
 /// kInvalid is a usage error, kUnavailable means unreachable, all else was refused.

@@ -24,12 +24,13 @@ Result<Element> element_of(const pugi::xml_node& node, int depth) {
   return element;
 }
 
-/// Always a list for whoever reads the JSON, also with a single member. An ID is a member of a
-/// list where its parent holds nothing else.
+/// Always a list for whoever reads the JSON, also with a single member. Lists of ids are named in
+/// the plural (VMS, GROUPS) and hold nothing else.
 bool is_list_member(const Element& parent, const std::string& name) {
   static constexpr std::array<std::string_view, 3> kLists{"DISK", "NIC", "HISTORY"};
   const auto is_id = [](const Element& child) { return child.name == "ID"; };
-  if (name == "ID") return std::all_of(parent.children.begin(), parent.children.end(), is_id);
+  const bool is_only_ids = std::all_of(parent.children.begin(), parent.children.end(), is_id);
+  if (name == "ID") return is_only_ids && parent.name.ends_with('S');
   if (parent.name.ends_with("_POOL")) return true;
   if (std::find(kLists.begin(), kLists.end(), name) != kLists.end()) return true;
   return parent.all(name).size() > 1;

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <utility>
+
 #include "base/clock.h"
 #include "cli/credentials.h"
 #include "cli/rpc.h"

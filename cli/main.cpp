@@ -4,6 +4,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "cli/http_transport.h"
 #include "cli/run.h"

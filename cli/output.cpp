@@ -31,11 +31,14 @@ Result<std::vector<const ListColumn*>> chosen_columns(const ObjectRow& row,
   return chosen;
 }
 
+/// Line feeds are kept, since values may be scripts. Other control characters could steer the
+/// terminal; who needs them has -x.
 std::string quoted(const std::string& value) {
   std::string text = "\"";
   for (const char letter : value) {
+    const bool is_text = static_cast<unsigned char>(letter) >= 0x20 && letter != 0x7F;
     if (letter == '"') text += '\\';
-    text += letter;
+    text += is_text || letter == '\n' || letter == '\t' ? letter : '?';
   }
   return text + '"';
 }

@@ -48,7 +48,8 @@ void declare_options(CLI::App& app, Options& options) {
   app.add_flag("-x,--xml", options.is_xml, "Documents as the server sent them")
       ->excludes(json)->excludes(csv);
   app.add_flag("--no-header", options.is_without_header, "Lists without titles");
-  app.add_option("--columns,-l", options.columns, "Columns of lists: ID,NAME")->delimiter(',');
+  app.add_option("--columns,-l", options.columns, "Columns of lists: ID,NAME")
+      ->delimiter(',')->allow_extra_args(false);
 }
 
 void declare_commands(CLI::App& app, Command& chosen) {
@@ -88,6 +89,14 @@ Result<ExitCode> carry_out(const Command& command, const Options& options,
   return done;
 }
 
+/// What is wrong with the command line. A word that is no command is named, where CLI11 would
+/// only say that a command is missing.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const auto left = app.remaining(true);
+  if (left.empty() || error.get_name() != "RequiredError") return error.what();
+  return fmt::format("\"{}\" is not a command here", left.front());
+}
+
 /// CLI11 wants the arguments in reverse.
 std::vector<std::string> words_for(std::string_view program,
                                    const std::vector<std::string>& arguments) {
@@ -115,12 +124,12 @@ ExitCode run(std::string_view program, const std::vector<std::string>& arguments
     app.exit(success, around.out, around.err);
     return ExitCode::kOk;
   } catch (const CLI::ParseError& error) {
-    around.err << "neph: " << error.what() << " (see: neph --help)\n";
+    around.err << fmt::format("neph: {} (see: neph --help)\n", usage_message(app, error));
     return ExitCode::kUsage;
   }
   const auto done = carry_out(command, options, around);
   if (done) return *done;
-  around.err << "neph: " << done.error().text() << '\n';
+  around.err << "neph: " << one_line(done.error().text()) << '\n';
   return exit_code_of(done.error());
 }
 

@@ -92,7 +92,7 @@ Result<ExitCode> for_each_target(Desk& desk, Kind kind, const std::vector<std::s
     const auto done = id ? action(*id) : Result<ExitCode>(tl::unexpected(id.error()));
     const bool is_lost = !done && done.error().code == Errc::kUnavailable;
     if (is_lost || (!done && all.size() == 1)) return done;
-    if (!done) desk.around.err << "neph: " << done.error().text() << '\n';
+    if (!done) desk.around.err << "neph: " << one_line(done.error().text()) << '\n';
     const auto code = done ? *done : exit_code_of(done.error());
     if (worst == ExitCode::kOk) worst = code;
     if (code == ExitCode::kInterrupted) break;
