@@ -56,7 +56,8 @@ Result<Qcow2Header> read_header_of(const Fd& file, const std::string& path) {
 
 Result<FileFacts> facts_of(const Fd& file, const Layer& layer) {
   const struct stat facts = TRY(regular_stat(file, layer.path));
-  if (layer.format == Format::kRaw) return FileFacts{Bytes{facts.st_size}, stored_size_of(facts), {}};
+  if (layer.format == Format::kRaw)
+    return FileFacts{Bytes{facts.st_size}, stored_size_of(facts), {}};
   const Qcow2Header header = TRY(read_header_of(file, layer.path));
   return FileFacts{Bytes{header.virtual_size}, stored_size_of(facts), header.backing_path};
 }

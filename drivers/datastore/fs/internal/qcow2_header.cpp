@@ -120,7 +120,8 @@ Result<Qcow2Header> read_qcow2_header(std::span<const std::byte> bytes) {
     return fail(Errc::kInvalid, "the qcow2 header is of version {}", header.version);
   header.cluster_bits = reader.u32(20);
   if (header.cluster_bits < kClusterBitsMin || header.cluster_bits > kClusterBitsMax)
-    return fail(Errc::kInvalid, "the qcow2 header has clusters of 2^{} bytes", header.cluster_bits);
+    return fail(Errc::kInvalid, "the qcow2 header has clusters of 2^{} bytes",
+                header.cluster_bits);
   const std::uint64_t size = reader.u64(24);
   if (size > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     return malformed("has a size beyond 2^63 bytes");
@@ -136,7 +137,8 @@ Result<Qcow2Header> read_qcow2_header(std::span<const std::byte> bytes) {
                        name_size > cluster_size - name_at))
     return malformed("has its backing file name outside the first cluster");
   CHECK_OK(read_extensions(reader, length, name_at != 0 ? name_at : cluster_size, header));
-  if (name_at != 0) header.backing_path = TRY(read_name(reader, name_at, name_size, "backing name"));
+  if (name_at != 0)
+    header.backing_path = TRY(read_name(reader, name_at, name_size, "backing name"));
   return header;
 }
 
