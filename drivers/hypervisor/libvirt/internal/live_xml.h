@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/hypervisor/libvirt/internal/handles.h"
+
+/// What a running domain's own description tells: libvirt keeps it up to date.
+namespace neph::hypervisor_driver::virt {
+
+struct LiveLayer {
+  std::string path;
+  std::string index;  ///< libvirt's number of the layer, for "vda[2]"; may be empty
+};
+
+struct LiveDisk {
+  std::string target;
+  std::vector<LiveLayer> layers;  ///< top first
+  std::string job;                ///< type of the block job that mirrors it, empty for none
+
+  /// Position of a layer, or -1.
+  [[nodiscard]] int find(const std::string& path) const;
+};
+
+struct LiveDomain {
+  std::vector<LiveDisk> disks;
+  int vnc_port = -1;  ///< VNC or SPICE, -1 for none (yet)
+  bool has_graphics = false;
+
+  [[nodiscard]] const LiveDisk* find(const std::string& target) const;
+};
+
+[[nodiscard]] Result<LiveDomain> read_live(virDomainPtr domain);
+/// The same from text, for tests.
+[[nodiscard]] Result<LiveDomain> parse_live(const std::string& text);
+
+}  // namespace neph::hypervisor_driver::virt
