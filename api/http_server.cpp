@@ -468,6 +468,8 @@ Awaitable<error_code> HttpServer::Reactor::read_body(Connection& connection, Par
     const auto held = std::max<std::size_t>(announced, parser.get().body().size());
     if (!claim.covers(held)) co_return asio::error::no_memory;
     if (parser.is_done()) break;
+    // What is left unparsed is the line before a chunk or a trailer, for which Beast has no limit.
+    if (connection.buffer.size() > settings_.header_bytes_max) co_return http::error::header_limit;
     if (std::exchange(owes_continue, false)) {
       problem = co_await write(connection, "HTTP/1.1 100 Continue\r\n\r\n", {});
       if (problem) co_return problem;

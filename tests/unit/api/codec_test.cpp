@@ -72,6 +72,26 @@ TEST(Codec, ReadsTheMethodAndAllParametersInOrder) {
             (std::vector<Value>{Value{"u:p"}, Value{std::int32_t{1}}, Value{true}}));
 }
 
+TEST(Codec, AgreesWithTheScannerOnMethodAndSession) {
+  for (const std::string value :
+       {"<value>u:p</value>", "<value><string>u:&lt;p&gt;</string></value>",
+        " <value> <string> u:p </string> </value> ", "<value> u:p </value>", "<value/>",
+        "<value><string>u:<![CDATA[&amp;]]>&amp;<!-- x -->p</string></value>",
+        "<value>u:\r\np\r&#xE9;\xC3\xA9</value>", "<value><i8>5</i8></value>",
+        "<value><array><data><value>u:p</value></data></array></value>", "<value><nil/></value>"}) {
+    const auto scanned = scan_call(call_with("<param>" + value + "</param>"));
+    ASSERT_TRUE(scanned) << value;
+    const auto call = parse_call(*scanned);
+    ASSERT_TRUE(call) << value;
+    EXPECT_EQ(call->method, scanned->method());
+    const auto* session = std::get_if<std::string>(&call->params.at(0).data);
+    EXPECT_EQ(session != nullptr, scanned->session().has_value()) << value;
+    if (session != nullptr && scanned->session()) {
+      EXPECT_EQ(*session, *scanned->session());
+    }
+  }
+}
+
 TEST(Codec, ReadsACallWithoutParams) {
   const auto call = parse("<methodCall><methodName>system.listMethods</methodName></methodCall>");
   ASSERT_TRUE(call) << call.error().text;

@@ -113,6 +113,17 @@ TEST_F(HttpLimits, RefusesAHeaderThatNeverEnds) {
   EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 431 "));
 }
 
+TEST_F(HttpLimits, RefusesAChunkLineOrATrailerThatNeverEnds) {
+  start();
+  const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string before : {"5;", "0\r\nX-Trailer: "}) {
+    auto client = connect();
+    std::thread sender([&] { client.send(head + before + std::string(1'000'000, 'x')); });
+    EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 431 "));
+    sender.join();
+  }
+}
+
 TEST_F(HttpLimits, CutsASlowHeaderOff) {
   start();
   auto client = connect();

@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -287,6 +288,19 @@ TEST(HttpServer, AnswersAfterTheHandlerDroppedARequest) {
   const auto reply = read_reply(client);
   EXPECT_THAT(reply.head, StartsWith("HTTP/1.1 500 "));
   EXPECT_EQ(reply.body, "The request was not answered.\n");
+}
+
+TEST(HttpServer, OutlivesAHandlerThatThrows) {
+  Running running([](std::string body, std::string, const HttpServer::Answer& answer) {
+    if (body == "throw") throw std::runtime_error("thrown");
+    answer(body);
+  });
+  auto client = running.connect();
+  client.send(post("throw"));
+  EXPECT_TRUE(client.is_closed());
+  auto other = running.connect();
+  other.send(post("fine"));
+  EXPECT_EQ(read_reply(other).body, "fine");
 }
 
 TEST(HttpServer, CountsOnlyTheFirstAnswer) {
