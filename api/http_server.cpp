@@ -49,6 +49,8 @@ template <class T = void>
 using Awaitable = asio::awaitable<T, Executor>;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kNothing;
 constexpr Duration kSweepInterval{100};
 constexpr Duration kLinger{2'000};
 constexpr std::size_t kHeaderReadBytes = 4096;
@@ -471,7 +473,7 @@ Awaitable<error_code> HttpServer::Reactor::read_body(Connection& connection, Par
     // What is left unparsed is the line before a chunk or a trailer, for which Beast has no limit.
     if (connection.buffer.size() > settings_.header_bytes_max) co_return http::error::header_limit;
     if (std::exchange(owes_continue, false)) {
-      problem = co_await write(connection, "HTTP/1.1 100 Continue\r\n\r\n", {});
+      problem = co_await write(connection, kContinue, kNothing);
       if (problem) co_return problem;
     }
     allow_transfer(connection, begun, moved);
