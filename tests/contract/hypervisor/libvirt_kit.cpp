@@ -78,9 +78,11 @@ void end_domains(Driver& driver, const HostRef& host) {
   }
 }
 
-EmbedKit::EmbedKit(Leftovers leftovers)
-    : leftovers_(leftovers), directory_(make_directory("nlvdisks")) {
-  make_driver();
+EmbedKit::EmbedKit(Leftovers leftovers, std::string uri)
+    : leftovers_(leftovers), uri_(std::move(uri)), directory_(make_directory("nlvdisks")) {
+  driver_ = std::make_unique<LibvirtDriver>(
+      LibvirtDriver::Config{.embed_root = embed_root(), .acceleration = Acceleration::kTcg},
+      clock_);
 }
 
 EmbedKit::~EmbedKit() {
@@ -89,17 +91,6 @@ EmbedKit::~EmbedKit() {
   driver_.reset();
   std::error_code ignored;
   fs::remove_all(directory_, ignored);
-}
-
-void EmbedKit::make_driver() {
-  driver_ = std::make_unique<LibvirtDriver>(
-      LibvirtDriver::Config{.embed_root = embed_root(), .acceleration = Acceleration::kTcg},
-      clock_);
-}
-
-void EmbedKit::restart_driver() {
-  driver_.reset();
-  make_driver();
 }
 
 std::optional<HostRef> EmbedKit::dead_host() {

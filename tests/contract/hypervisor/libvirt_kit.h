@@ -20,16 +20,16 @@ using Context = std::vector<std::pair<std::string, std::string>>;
 /// because of the sockets in it, and goes when the program ends.
 [[nodiscard]] const std::filesystem::path& embed_root();
 
-/// QEMU for real (TCG), through qemu:///embed.
+/// QEMU for real (TCG), through qemu:///embed or a libvirtd on this machine.
 class EmbedKit final : public DriverKit {
  public:
   /// Whether the kit ends the domains on the host when it goes; a test of a restart leaves them.
   enum class Leftovers { kEnd, kLeave };
 
-  explicit EmbedKit(Leftovers leftovers = Leftovers::kEnd);
+  explicit EmbedKit(Leftovers leftovers = Leftovers::kEnd, std::string uri = "qemu:///embed");
   ~EmbedKit() override;
   Driver& driver() override { return *driver_; }
-  HostRef host() override { return {HostId{1}, "here", "qemu:///embed"}; }
+  HostRef host() override { return {HostId{1}, "here", uri_}; }
   std::optional<HostRef> dead_host() override;
   [[nodiscard]] bool can(Talent talent) const override;
   /// No operating system: QEMU runs and the firmware finds nothing to boot.
@@ -45,13 +45,10 @@ class EmbedKit final : public DriverKit {
 
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] std::string serial_log(const DomainSpec& spec) const;
-  /// Ends the driver as the end of the process would, and makes another one.
-  void restart_driver();
 
  private:
-  void make_driver();
-
   const Leftovers leftovers_;
+  const std::string uri_;
   SystemClock clock_;
   std::filesystem::path directory_;
   std::unique_ptr<LibvirtDriver> driver_;

@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMark =
     "# Written by Nephograph at every start; remove this line to keep changes of yours.";
 
-/// The longest socket libvirt makes below the root, for a name as long as it lets names be there.
+/// The longest socket that libvirt makes below the root, with generous numbers.
 constexpr std::string_view kLongestSocket =
-    "/lib/channel/target/domain-99999-one-9999999/org.qemu.guest_agent.0";
+    "/lib/qemu/channel/target/domain-99999-one-9999999/org.qemu.guest_agent.0";
 constexpr std::size_t kSocketPathMax = sizeof(sockaddr_un::sun_path) - 1;
 
 /// No daemon stands behind the embedded driver: nobody logs for it (virtlogd), nobody confines

@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "tests/contract/hypervisor/libvirt_kit.h"
+#include "tests/support/command.h"
+
+/// A controller that dies and comes back. Each life is a process of its own, because libvirt's
+/// embedded driver cannot be left and entered again.
+namespace neph::hypervisor_driver::contract {
+namespace {
+
+namespace fs = std::filesystem;
+
+#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << (result).error().text()
+
+constexpr const char* kUuid = "00000000-0000-4000-8000-00000000beef";
+
+DomainRef survivor() { return {HostRef{HostId{1}, "here", "qemu:///embed"}, "one-5", kUuid}; }
+
+PinDisk overlay() { return {"vda", embed_root() / "overlay.qcow2"}; }
+
+std::string base() { return embed_root() / "disk.qcow2"; }
+
+/// Runs one of the DISABLED_ tests below in a process of its own, on an embedded host of its own.
+testing_support::Outcome live(const std::string& test, const fs::path& root) {
+  return testing_support::run_command(fmt::format(
+      "NEPH_NO_SUBREAPER=1 NEPH_TEST_EMBED_ROOT={} {} --gtest_also_run_disabled_tests "
+      "--gtest_filter=DISABLED_LibvirtLife.{}",
+      root.string(), fs::read_symlink("/proc/self/exe").string(), test));
+}
+
+TEST(LibvirtProcesses, TheNextProcessFindsTheGuestRunningAndThePinInPlace) {
+  std::string root = "/tmp/nlw.XXXXXX";
+  ASSERT_NE(::mkdtemp(root.data()), nullptr);
+  const auto first = live("StartsAGuestPinsItAndDies", root);
+  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
+  const auto second = live("FindsTheGuestAndEndsIt", root);
+  EXPECT_EQ(second.status, 0) << second.output;
+  fs::remove_all(root);
+}
+
+TEST(DISABLED_LibvirtLife, StartsAGuestPinsItAndDies) {
+  EmbedKit kit(EmbedKit::Leftovers::kLeave);
+  auto spec = kit.domain("one-5");
+  fs::rename(spec.disks[0].path, base());
+  fs::remove_all(kit.directory());
+  spec.disks[0].path = base();
+  spec.serial_log_path = embed_root() / "serial.log";
+  spec.uuid = kUuid;
+  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
+  ASSERT_DONE(
+      kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
+  (void)!::write(STDOUT_FILENO, "about to die\n", 13);
+  ::raise(SIGKILL);
+}
+
+TEST(DISABLED_LibvirtLife, FindsTheGuestAndEndsIt) {
+  EmbedKit kit;
+  auto& driver = kit.driver();
+  const auto fact = driver.inspect_domain(survivor());
+  ASSERT_DONE(fact);
+  EXPECT_EQ(fact->power, Power::kRunning);
+  const auto adopted = driver.ensure_pinned(survivor(), {.disks = {overlay()}});
+  ASSERT_DONE(adopted);
+  EXPECT_TRUE(adopted->is_adopted);
+  NoProgress progress;
+  ASSERT_DONE(driver.ensure_unpinned(survivor(), overlay(), base(), progress));
+  EXPECT_FALSE(fs::exists(overlay().overlay_path));
+  ASSERT_DONE(driver.ensure_destroyed(survivor()));
+  EXPECT_EQ(driver.inspect_domain(survivor())->power, Power::kOff);
+}
+
+}  // namespace
+}  // namespace neph::hypervisor_driver::contract
