@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <libvirt/libvirt.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,52 @@ TEST(LibvirtProcesses, TheNextProcessFindsTheGuestRunningAndThePinInPlace) {
   const auto second = live("FindsTheGuestAndEndsIt", root);
   EXPECT_EQ(second.status, 0) << second.output;
   fs::remove_all(root);
+}
+
+TEST(LibvirtProcesses, TheNextProcessThawsAGuestThatWasLeftFrozenAndKnowsTheProof) {
+  if (std::getenv("NEPH_TEST_NO_GUEST") != nullptr) GTEST_SKIP() << "no guest wanted here";
+  std::string root = "/tmp/nlw.XXXXXX";
+  ASSERT_NE(::mkdtemp(root.data()), nullptr);
+  const auto first = live("FreezesAGuestPinsItAndDies", root);
+  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
+  const auto second = live("ThawsTheGuestAndPinsItAgain", root);
+  EXPECT_EQ(second.status, 0) << second.output;
+  fs::remove_all(root);
+}
+
+TEST(DISABLED_LibvirtLife, FreezesAGuestPinsItAndDies) {
+  EmbedKit kit(EmbedKit::Leftovers::kLeave);
+  auto spec = kit.guest("one-5", {{"MARKER", "frozen"}});
+  fs::rename(spec.disks[0].path, base());
+  spec.disks[0].path = base();
+  spec.disks.pop_back();
+  fs::remove_all(kit.directory());
+  spec.serial_log_path = embed_root() / "serial.log";
+  spec.uuid = kUuid;
+  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
+  ASSERT_TRUE(kit.wait_until([&] { return kit.driver().has_agent(survivor()).value_or(false); }));
+  const auto connection =
+      virConnectOpen(fmt::format("qemu:///embed?root={}", embed_root().string()).c_str());
+  ASSERT_NE(connection, nullptr);
+  ASSERT_GE(virDomainFSFreeze(virDomainLookupByUUIDString(connection, kUuid), nullptr, 0, 0), 1);
+  ASSERT_DONE(
+      kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
+  (void)!::write(STDOUT_FILENO, "about to die\n", 13);
+  ::raise(SIGKILL);
+}
+
+TEST(DISABLED_LibvirtLife, ThawsTheGuestAndPinsItAgain) {
+  EmbedKit kit;
+  auto& driver = kit.driver();
+  const auto adopted = driver.ensure_pinned(survivor(), {.disks = {overlay()}});
+  ASSERT_DONE(adopted);
+  EXPECT_TRUE(adopted->is_adopted);
+  EXPECT_TRUE(adopted->is_frozen) << adopted->why_not_frozen;
+  const PinDisk next{"vda", embed_root() / "next.qcow2"};
+  const auto again =
+      driver.ensure_pinned(survivor(), {.disks = {next}, .quiesce = Quiesce::kRequire});
+  ASSERT_DONE(again);
+  EXPECT_TRUE(again->is_frozen) << "a guest that is frozen cannot be frozen";
 }
 
 TEST(DISABLED_LibvirtLife, StartsAGuestPinsItAndDies) {

@@ -1,6 +1,7 @@
 #include "drivers/hypervisor/libvirt/internal/live_xml.h"
 
 #include <pugixml.hpp>
+#include <string_view>
 
 #include "drivers/hypervisor/libvirt/internal/errors.h"
 
@@ -44,8 +45,12 @@ Result<LiveDomain> parse_live(const std::string& text) {
   const auto devices = document.child("domain").child("devices");
   LiveDomain domain;
   for (const auto& node : devices.children("disk")) domain.disks.push_back(read_disk(node));
+  for (const auto& channel : devices.children("channel")) {
+    const auto target = channel.child("target");
+    if (std::string_view(target.attribute("name").value()) == "org.qemu.guest_agent.0")
+      domain.is_agent_open = std::string_view(target.attribute("state").value()) == "connected";
+  }
   if (const auto graphics = devices.child("graphics")) {
-    domain.has_graphics = true;
     domain.vnc_port = graphics.attribute("port").as_int(-1);
     if (domain.vnc_port == 0) domain.vnc_port = -1;
   }

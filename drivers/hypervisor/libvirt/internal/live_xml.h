@@ -26,7 +26,7 @@ struct LiveDisk {
 struct LiveDomain {
   std::vector<LiveDisk> disks;
   int vnc_port = -1;  ///< VNC or SPICE, -1 for none (yet)
-  bool has_graphics = false;
+  bool is_agent_open = false;  ///< a program in the guest holds the agent's channel open
 
   [[nodiscard]] const LiveDisk* find(const std::string& target) const;
 };

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 /// An overlay that nothing was written to is smaller (qcow2 header and tables).
 constexpr std::uintmax_t kEmptyOverlayMax = 1048576;
+constexpr Duration kAgentPoll{50};
 
 /// How far a request is done already.
 enum class Pinned { kNone, kAll };
@@ -40,6 +41,20 @@ Result<Pinned> inspect_pins(const LiveDomain& live, const PinRequest& request) {
   if (count == request.disks.size()) return Pinned::kAll;
   return fail(Errc::kWrongState, "{} of {} disks are pinned already: not one instant any more.",
               count, request.disks.size());
+}
+
+/// After a restart libvirt takes a moment to reach an agent that runs in the guest all the while,
+/// and says "not connected" until then. Believing that would leave a frozen guest frozen.
+void await_agent(HostLink& link, virDomainPtr domain) {
+  const auto limit = link.config().agent_timeout;
+  const auto end = link.clock().monotonic() + 2 * limit;
+  while (link.clock().monotonic() < end) {
+    const auto answer = ping_agent(domain, limit);
+    if (answer || !means_no_agent(answer.error())) return;
+    const auto live = read_live(domain);
+    if (!live || !live->is_agent_open) return;
+    link.clock().sleep_for(kAgentPoll);
+  }
 }
 
 /// When the overlay file was made, which is just before the instant of the pin; now, when the
@@ -76,6 +91,7 @@ Result<PinProof> adopt(HostLink& link, virDomainPtr domain, const PinRequest& re
   const auto limit = link.config().agent_timeout;
   PinProof proof{.captured = birth_of(request.disks.front().overlay_path, link.clock()),
                  .is_adopted = true};
+  await_agent(link, domain);
   const auto state = inspect_freeze(domain, limit);
   if (!state) {
     // Without an agent nothing froze; with one that is silent the guest may be frozen still.
@@ -200,12 +216,13 @@ Result<PinProof> pin_frozen(HostLink& link, virDomainPtr domain, const LiveDomai
   return proof;
 }
 
-/// nullopt-like: an error here means "no freeze to be had", with the words why.
+/// Answers how many file systems it froze. Any error means "no freeze to be had", with the words why.
 Result<int> try_freeze(HostLink& link, virDomainPtr domain, RawState state,
                        const PinRequest& request) {
   if (state.state == VIR_DOMAIN_PAUSED || state.state == VIR_DOMAIN_PMSUSPENDED)
     return fail_because(Errc::kInvalid, "the domain is paused, its agent cannot answer",
                         "Domain {} cannot be frozen.", name_of(domain));
+  await_agent(link, domain);
   CHECK_OK(ping_agent(domain, link.config().agent_timeout));
   auto frozen = freeze(domain, request.freeze_deadline);
   if (frozen && *frozen > 0) return frozen;
@@ -254,6 +271,7 @@ Result<PinProof> pin(HostLink& link, virDomainPtr domain, const PinRequest& requ
 Result<void> thaw_if_frozen(HostLink& link, virDomainPtr domain) {
   const auto limit = link.config().agent_timeout;
   if (!is_alive(TRY(state_of(domain)))) return {};
+  await_agent(link, domain);
   const auto state = inspect_freeze(domain, limit);
   if (!state && means_no_agent(state.error())) return {};
   if (state && *state == FreezeState::kThawed) return {};
