@@ -151,8 +151,8 @@ make_boot_partition() {
   local fat=$work/fat.img
   truncate -s "$((data_offset_mib - 1))M" "$fat"
   mkfs.vfat -n NEPHBOOT -h 2048 "$fat" >/dev/null
-  printf 'DEFAULT demo\nPROMPT 0\nTIMEOUT 0\nLABEL demo\n KERNEL vmlinuz\n INITRD initrd.gz\n APPEND %s\n' \
-    "$kernel_options" >"$work/syslinux.cfg"
+  printf '%s\n' 'DEFAULT demo' 'PROMPT 0' 'TIMEOUT 0' 'LABEL demo' ' KERNEL vmlinuz' \
+    ' INITRD initrd.gz' " APPEND $kernel_options" >"$work/syslinux.cfg"
   mcopy -i "$fat" "$new/vmlinuz" "$new/initrd.gz" "$work/syslinux.cfg" ::/
   syslinux --install "$fat"
 }
@@ -177,7 +177,9 @@ make_disk() {
 publish() {
   local file
   rm -f "$out/stamp"
-  for file in vmlinuz initrd.gz cmdline iowriter demo.qcow2; do mv -f "$new/$file" "$out/$file"; done
+  for file in vmlinuz initrd.gz cmdline iowriter demo.qcow2; do
+    mv -f "$new/$file" "$out/$file"
+  done
   echo "$hash" >"$new/stamp"
   mv -f "$new/stamp" "$out/stamp"
 }

@@ -68,8 +68,9 @@ install_missing() {
   [ ${#names[@]} -gt 0 ] || return 0
   log=$(mktemp "${TMPDIR:-/tmp}/neph-apt.XXXXXX")
   echo "installing ${#names[@]} Debian packages: ${names[*]}" >&2
-  if ! apt install -y --no-install-recommends "${names[@]}" >"$log" 2>&1 &&
-     ! { apt update >"$log" 2>&1 && apt install -y --no-install-recommends "${names[@]}" >>"$log" 2>&1; }; then
+  local install=(install -y --no-install-recommends "${names[@]}")
+  if ! apt "${install[@]}" >"$log" 2>&1 &&
+     ! { apt update && apt "${install[@]}"; } >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     echo "packages.sh: apt-get failed; its output is in $log" >&2
     return 1
