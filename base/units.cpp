@@ -14,7 +14,8 @@ std::string to_text(Bytes amount) {
     scaled /= 1024.0;
     ++unit;
   }
-  return unit == 0 ? fmt::format("{} B", amount.value) : fmt::format("{:.1f} {}", scaled, kUnits[unit]);
+  if (unit == 0) return fmt::format("{} B", amount.value);
+  return fmt::format("{:.1f} {}", scaled, kUnits[unit]);
 }
 
 }  // namespace neph

@@ -76,8 +76,8 @@ struct Plan {
 /// expressions see what earlier placements left.
 ///
 /// Host: enabled, reachable, capacity, both requirements, and a system datastore that fits; of
-/// these the highest rank, then the fewest running VMs, the most free memory, the lowest id. Datastore:
-/// enabled, in the host's cluster or in none at all, space for disk_mb (0 always fits) and its
+/// these the highest rank, then the fewest running VMs, the most free memory, the lowest id.
+/// Datastore: enabled, in the host's cluster or in none at all, space for disk_mb (0 always fits) and its
 /// requirements; of these the highest rank, then the most free space, the lowest id. An expression
 /// that cannot be parsed refuses the VM. Every pending VM ends in one of the two lists.
 ///

@@ -19,7 +19,7 @@ packages_of() {
       # The top CMakeLists.txt looks for GoogleTest whether or not tests are built.
       echo libgtest-dev libgmock-dev ;;
     run) # to run guests in the embedded host: no daemon, only libvirt's QEMU driver
-      echo libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils seabios genisoimage ;;
+      echo libvirt-daemon-driver-qemu dmidecode passwd qemu-system-x86 qemu-utils seabios genisoimage ;;
     demo) # to make the demo image: the guest's own programs, and what writes disks without mounting
       echo busybox-static cpio kmod syslinux syslinux-common mtools dosfstools fdisk e2fsprogs
       echo qemu-utils gcc libc6-dev
@@ -50,14 +50,32 @@ missing_of() {
   comm -23 <(names_of "$@") <(printf '%s\n' "$installed")
 }
 
-apt() {
-  local as_root=()
-  if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || { echo "packages.sh: be root, or install sudo" >&2; return 1; }
-    as_root=(sudo)
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "packages.sh: be root, or install sudo" >&2
+    return 1
   fi
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+}
+
+apt() {
+  as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@" </dev/null
+}
+
+# libvirt's QEMU driver does not start in a root process where these accounts are missing. In
+# Debian the package of the system daemon makes them, which nothing here needs; they are made
+# as it would make them, with the ids that Debian keeps for them.
+ensure_qemu_accounts() {
+  getent passwd libvirt-qemu >/dev/null && getent group libvirt-qemu >/dev/null && return
+  getent group kvm >/dev/null || as_root groupadd --system kvm
+  getent group libvirt-qemu >/dev/null || as_root groupadd --gid 64055 libvirt-qemu
+  getent passwd libvirt-qemu >/dev/null ||
+    as_root useradd --uid 64055 --gid kvm --groups libvirt-qemu --home-dir /var/lib/libvirt \
+      --no-create-home --shell /usr/sbin/nologin --comment 'Libvirt Qemu' libvirt-qemu
 }
 
 # The lists may be absent (a new machine) or older than what the mirror still serves, so a failed
@@ -83,5 +101,8 @@ case ${1:-} in
   --list) names_of "${@:2}" ;;
   --missing) missing_of "${@:2}" ;;
   ''|-*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
-  *) packages_of "$1" >/dev/null; install_missing "$@" ;;
+  *)
+    packages_of "$1" >/dev/null
+    install_missing "$@"
+    case " $* " in *' run '*) ensure_qemu_accounts ;; esac ;;
 esac

@@ -287,7 +287,8 @@ TEST(Refusals, TellWhyNoDatastoreFits) {
   EXPECT_EQ(refusal_of(ask, {host(0)}, {datastore(0, 10), disabled, other, datastore(3)}),
             "no host fits: host node0 (id 0) has no fitting system datastore (datastore system0 "
             "(id 0) lacks space (needs 1000 MB, 10 MB free); datastore system2 (id 2) is in "
-            "another cluster; datastore system3 (id 3) does not match SCHED_DS_REQUIREMENTS ID != 3; "
+            "another cluster; datastore system3 (id 3) does not match SCHED_DS_REQUIREMENTS "
+            "ID != 3; "
             "datastore system1 (id 1) is disabled)");
 }
 

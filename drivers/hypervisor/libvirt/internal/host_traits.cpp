@@ -141,7 +141,8 @@ Result<HostTraits> inspect_traits(virConnectPtr connection, bool is_in_process,
 
 Result<HostFact> inspect_figures(virConnectPtr connection, const HostTraits& traits) {
   virNodeInfo info{};
-  if (virNodeGetInfo(connection, &info) < 0) return Refusal().of("The host does not tell its figures.");
+  if (virNodeGetInfo(connection, &info) < 0)
+    return Refusal().of("The host does not tell its figures.");
   const auto memory = inspect_memory(connection, info);
   HostFact fact{.cpu_percent_total = static_cast<int>(info.cpus) * 100,
                 .memory_total = memory.total,

@@ -216,7 +216,8 @@ Result<PinProof> pin_frozen(HostLink& link, virDomainPtr domain, const LiveDomai
   return proof;
 }
 
-/// Answers how many file systems it froze. Any error means "no freeze to be had", with the words why.
+/// Answers how many file systems it froze. Any error means "no freeze to be had", with the words
+/// why.
 Result<int> try_freeze(HostLink& link, virDomainPtr domain, RawState state,
                        const PinRequest& request) {
   if (state.state == VIR_DOMAIN_PAUSED || state.state == VIR_DOMAIN_PMSUSPENDED)

@@ -39,7 +39,8 @@ Result<Domain> define(HostLink& link, virConnectPtr connection, const DomainSpec
     return fail(Errc::kConflict, "Host {} has another domain {} with UUID {}.", link.host().name,
                 spec.name, uuid_of(namesake.get()));
   Domain domain(virDomainDefineXML(connection, xml.c_str()));
-  if (!domain) return Refusal().of("Domain {} cannot be defined on {}.", spec.name, link.host().name);
+  if (!domain)
+    return Refusal().of("Domain {} cannot be defined on {}.", spec.name, link.host().name);
   return domain;
 }
 

@@ -1,0 +1,46 @@
+#include "db/store.h"
+
+#include "base/log.h"
+
+namespace neph::db {
+
+void Store::run(std::function<Result<void>(Txn&)> work) {
+  run<void>(std::move(work), [](Result<void> outcome) {
+    if (!outcome) log::error("store.failed", {{"reason", outcome.error().text()}});
+  });
+}
+
+void Store::push(Piece piece) {
+  bool was_empty = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    was_empty = queue_.empty();
+    queue_.push_back(std::move(piece));
+  }
+  // One drain takes all that has queued up by the time it runs: that is the group commit.
+  if (was_empty) lanes_.store().post([this] { drain(); });
+}
+
+void Store::drain() {
+  std::vector<Piece> group;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto count = std::min(queue_.size(), kGroupMax);
+    group.assign(std::make_move_iterator(queue_.begin()),
+                 std::make_move_iterator(queue_.begin() + static_cast<std::ptrdiff_t>(count)));
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+    if (!queue_.empty()) lanes_.store().post([this] { drain(); });
+  }
+  std::vector<Database::Work> works;
+  works.reserve(group.size());
+  for (auto& piece : group) works.push_back(std::move(piece.work));
+  const Instant at = lanes_.clock().now();
+  const auto outcome = database_.transact(at, works);
+  if (!outcome.changes.empty())
+    database_.read(at, [&](Txn& txn) {
+      for (const auto& observer : observers_) observer(txn, outcome.changes);
+    });
+  for (std::size_t i = 0; i < group.size(); ++i) group[i].done(outcome.errors[i]);
+}
+
+}  // namespace neph::db
