@@ -19,7 +19,8 @@ packages_of() {
       # The top CMakeLists.txt looks for GoogleTest whether or not tests are built.
       echo libgtest-dev libgmock-dev ;;
     run) # to run guests in the embedded host: no daemon, only libvirt's QEMU driver
-      echo libvirt-daemon-driver-qemu dmidecode passwd qemu-system-x86 qemu-utils seabios genisoimage ;;
+      echo libvirt-daemon-driver-qemu dmidecode passwd qemu-system-x86 qemu-utils seabios
+      echo genisoimage ;;
     demo) # to make the demo image: the guest's own programs, and what writes disks without mounting
       echo busybox-static cpio kmod syslinux syslinux-common mtools dosfstools fdisk e2fsprogs
       echo qemu-utils gcc libc6-dev
