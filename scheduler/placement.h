@@ -78,8 +78,8 @@ struct Plan {
 /// Host: enabled, reachable, capacity, both requirements, and a system datastore that fits; of
 /// these the highest rank, then the fewest running VMs, the most free memory, the lowest id.
 /// Datastore: enabled, in the host's cluster or in none at all, space for disk_mb (0 always fits)
-/// and its requirements; of these the highest rank, then the most free space, the lowest id. An expression
-/// that cannot be parsed refuses the VM. Every pending VM ends in one of the two lists.
+/// and its requirements; of these the highest rank, then the most free space, the lowest id. An
+/// expression that cannot be parsed refuses the VM. Every pending VM ends in one of the two lists.
 ///
 /// 20,000 VMs on 1,250 hosts take seconds as long as VMs share their expressions: an expression
 /// is evaluated once for a host, and again only after the host has changed.
