@@ -18,16 +18,18 @@ packages_of() {
       echo libvirt-dev libxmlrpc-core-c3-dev libxmlrpc-c++8-dev
       # The top CMakeLists.txt looks for GoogleTest whether or not tests are built.
       echo libgtest-dev libgmock-dev ;;
-    run) # to run guests in the embedded host: no daemon, only libvirt's QEMU driver
-      echo libvirt-daemon-driver-qemu dmidecode passwd qemu-system-x86 qemu-utils seabios
-      echo genisoimage ;;
+    run) # to run guests in the embedded host
+      # libvirt-daemon brings no service, only programs; the driver needs its libvirt_iohelper to
+      # save a guest's memory.
+      echo libvirt-daemon-driver-qemu libvirt-daemon dmidecode passwd
+      echo qemu-system-x86 qemu-utils seabios genisoimage ;;
     demo) # to make the demo image: the guest's own programs, and what writes disks without mounting
       echo busybox-static cpio kmod syslinux syslinux-common mtools dosfstools fdisk e2fsprogs
       echo qemu-utils gcc libc6-dev
       # qemu-ga of the guest is linked against these; they are copied into the image.
       echo libglib2.0-0 libnuma1 libudev1 liburing2 libpcre2-8-0 ;;
     test) # to run libvirtd in network namespaces and to look into images from outside
-      echo libvirt-daemon-system libvirt-daemon libvirt-clients iproute2 gnutls-bin xfsprogs
+      echo libvirt-daemon-system libvirt-clients iproute2 gnutls-bin xfsprogs
       echo libxml2-utils clang-format procps util-linux mount python3 ;;
     full) # to instrument
       echo libasan8 libubsan1 ;;
