@@ -25,7 +25,7 @@ namespace neph::db {
 
 /// Unwinds a transaction that cannot go on: disk full, I/O error, a broken constraint. Thrown by
 /// Txn, caught by Database::transact alone, which rolls back and answers the error as a value.
-/// See docs/decisions/0003-database-failures.md.
+/// See docs/decisions/0002-database-failures.md.
 class Failure final : public std::exception {
  public:
   explicit Failure(Error error) : error_(std::move(error)) {}
