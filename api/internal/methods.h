@@ -1,0 +1,41 @@
+#pragma once
+
+#include "api/call.h"
+
+/// The rows of methods/*.cpp, and what their handlers share.
+namespace neph::api {
+
+void add_system_methods(Registry<Call>& registry);
+void add_user_methods(Registry<Call>& registry);
+void add_group_methods(Registry<Call>& registry);
+void add_host_methods(Registry<Call>& registry);
+void add_cluster_methods(Registry<Call>& registry);
+void add_datastore_methods(Registry<Call>& registry);
+void add_image_methods(Registry<Call>& registry);
+void add_template_methods(Registry<Call>& registry);
+void add_vm_methods(Registry<Call>& registry);
+void add_snapshot_methods(Registry<Call>& registry);
+void add_job_methods(Registry<Call>& registry);
+
+/// Whether the caller has the right on an object. Looks at the rows where there is a transaction,
+/// else at the view. \returns kNotFound or kDenied
+[[nodiscard]] Result<void> need(Call& call, access::Op op, ObjectKind kind, std::int64_t id);
+template <class Tag>
+[[nodiscard]] Result<void> need(Call& call, access::Op op, ObjectKind kind, Id<Tag> id) {
+  return need(call, op, kind, id.value);
+}
+/// CREATE of a kind of object.
+[[nodiscard]] Result<void> need_create(Call& call, access::Resource resource);
+[[nodiscard]] Result<void> need_admin(Call& call);
+
+/// The nine bits of chmod, in reading order.
+[[nodiscard]] access::PermissionChange permission_change(std::vector<std::int64_t> bits);
+/// Document of one object the caller may USE.
+[[nodiscard]] Result<EscapedText> show(Call& call, ObjectKind kind, std::int64_t id);
+/// Document of a pool.
+[[nodiscard]] Result<EscapedText> list(Call& call, ObjectKind kind, std::string_view tag,
+                                       const view::ListAsk& ask);
+/// one.*.update: 0 replaces, 1 merges. \returns kInvalid for other numbers
+[[nodiscard]] Result<bool> is_append(std::int64_t update_type);
+
+}  // namespace neph::api

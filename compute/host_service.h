@@ -1,0 +1,61 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "access/permissions.h"
+#include "base/lanes.h"
+#include "compute/host.h"
+#include "compute/settings.h"
+#include "db/store.h"
+#include "drivers/catalogue.h"
+
+namespace neph::compute {
+
+/// What one.host.* does. Transactions on the store lane; rights are the caller's business.
+class HostService {
+ public:
+  explicit HostService(const Settings& settings) : settings_(settings) {}
+  /// `vm_mad` "dummy" makes a simulated host. The URI is LIBVIRT_URI of the host's template, set
+  /// by update(), or made from the pattern.
+  Result<HostId> allocate(db::Txn& txn, const std::string& name, const std::string& im_mad,
+                          const std::string& vm_mad, ClusterId cluster);
+  /// \returns kWrongState naming VMs or retained disks that are still there
+  Result<void> remove(db::Txn& txn, HostId id);
+  Result<void> set_admin(db::Txn& txn, HostId id, HostAdmin admin);
+  Result<void> update(db::Txn& txn, HostId id, const text::Template& change, bool is_append);
+  Result<void> rename(db::Txn& txn, HostId id, const std::string& name);
+
+ private:
+  const Settings& settings_;
+};
+
+/// Watches hosts: connects, measures, reconciles what runs there with what should, at each
+/// connect and at an interval; turns driver events into guest facts. Also applies placement
+/// whenever something changed. Lives on the store lane.
+class Watcher {
+ public:
+  Watcher(db::Store& store, Lanes& lanes, const DriverCatalogue& drivers,
+          const Settings& settings);
+  /// Listens to the drivers and observes the store; before anything runs.
+  void start();
+  void stop();
+
+ private:
+  void on_event(const hypervisor_driver::GuestEvent& event);
+  void visit(HostId host);
+  void ask_placement();
+
+  struct Visit;
+  db::Store& store_;
+  Lanes& lanes_;
+  const DriverCatalogue& drivers_;
+  const Settings& settings_;
+  std::map<HostId, std::shared_ptr<Visit>> visits_;  ///< store lane only
+  bool is_placement_asked_ = false;
+  std::atomic<bool> is_stopping_{false};
+};
+
+}  // namespace neph::compute

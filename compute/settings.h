@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "text/template.h"
+
+namespace neph::compute {
+
+/// What the configuration says about VMs and hosts.
+struct Settings {
+  std::filesystem::path datastores;
+  std::string uri_pattern = "qemu+tls://NAME/system";  ///< NAME becomes the host's name
+  std::string default_image_prefix = "hd";
+  std::string default_machine = "pc";
+  std::vector<std::string> restricted_attributes;      ///< "CONTEXT/FILES", "DISK/SOURCE" ...
+  text::Template vm_defaults;     ///< as OpenNebula's vmm_exec_kvm.conf: FEATURES, GRAPHICS ...
+  Duration shutdown_limit{180'000};  ///< then the guest has not obeyed
+  Duration monitor_interval{60'000};
+  double cpu_overcommit = 1.0;       ///< RESERVED_* of a host come on top
+  std::string vnc_listen = "127.0.0.1";
+};
+
+}  // namespace neph::compute

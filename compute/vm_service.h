@@ -1,0 +1,66 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "access/permissions.h"
+#include "compute/settings.h"
+#include "compute/vm.h"
+#include "compute/vm_factory.h"
+#include "drivers/catalogue.h"
+#include "jobs/job.h"
+
+/// What one.vm.* does, and the life cycle behind it. Functions taking a Txn run on the store lane
+/// and answer at once; what is slow becomes a job. Rights on the VM are the caller's business.
+namespace neph::compute {
+
+enum class Action {
+  kHold, kRelease, kSuspend, kStop, kResume, kPoweroff, kPoweroffHard, kUndeploy, kUndeployHard,
+  kTerminate, kTerminateHard, kReboot, kRebootHard, kResched, kUnresched,
+};
+/// Also the names of 4.12 ("shutdown", "boot", "cancel" ...). nullopt: no such action.
+[[nodiscard]] std::optional<Action> action_from(std::string_view name);
+[[nodiscard]] std::string_view name_of(Action action);
+/// The right that OpenNebula asks for (auth.md 8): MANAGE, for resched ADMIN.
+[[nodiscard]] access::Op right_for(Action action);
+
+enum class Recover { kFailure = 0, kSuccess = 1, kRetry = 2, kDelete = 3, kRecreate = 4,
+                     kDeleteDb = 5 };
+
+class VmService {
+ public:
+  VmService(Settings settings, const DriverCatalogue& drivers)
+      : settings_(std::move(settings)), drivers_(drivers) {}
+
+  /// Quota, rows, state PENDING (HOLD, CLONING).
+  Result<VmId> allocate(db::Txn& txn, const access::Actor& actor, const NewVmAsk& ask);
+  struct DeployAsk {
+    VmId vm;
+    HostId host;
+    bool enforces_capacity = false;
+    DatastoreId system_datastore;  ///< unset: chosen
+  };
+  Result<void> deploy(db::Txn& txn, UserId by, const DeployAsk& ask);
+  /// \returns kWrongState "This action is not available for state ..."
+  Result<void> act(db::Txn& txn, UserId by, VmId vm, Action action);
+  Result<void> recover(db::Txn& txn, UserId by, VmId vm, Recover how);
+  Result<void> update(db::Txn& txn, const access::Actor& actor, VmId vm,
+                      const text::Template& change, bool is_append);
+  Result<void> rename(db::Txn& txn, VmId vm, const std::string& name);
+  Result<void> chmod(db::Txn& txn, VmId vm, access::Permissions permissions);
+  /// Refused while a snapshot of somebody else waits for one of its disks, naming it.
+  Result<void> chown(db::Txn& txn, VmId vm, UserId user, GroupId group);
+
+  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.cleanup, vm.sweep.
+  [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
+
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] const DriverCatalogue& drivers() const { return drivers_; }
+
+ private:
+  Settings settings_;
+  const DriverCatalogue& drivers_;
+};
+
+}  // namespace neph::compute

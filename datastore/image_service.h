@@ -1,0 +1,83 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "access/permissions.h"
+#include "datastore/image.h"
+#include "drivers/catalogue.h"
+#include "jobs/job.h"
+
+/// What one.image.* and one.datastore.* do. Functions taking a Txn run on the store lane and
+/// answer at once; what is slow becomes a job. Rights on existing objects are checked by the
+/// caller; rights and quotas for what comes into being are checked here.
+namespace neph::datastore {
+
+struct Settings {
+  std::filesystem::path datastores;         ///< DATASTORE_LOCATION: <datastores>/<id>
+  std::vector<std::string> safe_dirs;       ///< where PATH may point, if a datastore says nothing
+  std::vector<std::string> restricted_dirs;
+  std::vector<std::string> restricted_attributes;  ///< only administrators may set
+  ImageType default_type = ImageType::kOs;
+  bool is_default_persistent = false;
+  std::string default_prefix = "hd";        ///< DEFAULT_DEVICE_PREFIX
+  std::string default_cdrom_prefix = "hd";
+};
+
+class ImageService {
+ public:
+  ImageService(Settings settings, const DriverCatalogue& drivers)
+      : settings_(std::move(settings)), drivers_(drivers) {}
+
+  /// The image's row, LOCKED, and a job "image.create" that copies PATH (a file in a safe
+  /// directory, or http(s)/file URL as far as the driver can) or makes an empty DATABLOCK of SIZE.
+  Result<ImageId> allocate(db::Txn& txn, const access::Actor& actor, const text::Template& ask,
+                           DatastoreId datastore);
+  Result<ImageId> clone(db::Txn& txn, const access::Actor& actor, ImageId source,
+                        const std::string& name, DatastoreId datastore);
+  /// A job "image.delete". Refused while VMs use it or copies read it (kWrongState, naming them).
+  /// An image that a snapshot is making is not this function's business: see snapshots.
+  Result<void> remove(db::Txn& txn, ImageId id);
+  Result<void> rename(db::Txn& txn, ImageId id, const std::string& name);
+  Result<void> update(db::Txn& txn, const access::Actor& actor, ImageId id,
+                      const text::Template& change, bool is_append);
+  Result<void> set_persistent(db::Txn& txn, ImageId id, bool is_persistent);
+  Result<void> set_enabled(db::Txn& txn, ImageId id, bool is_enabled);
+  Result<void> set_type(db::Txn& txn, ImageId id, const std::string& type);
+  Result<void> chmod(db::Txn& txn, ImageId id, access::Permissions permissions);
+  Result<void> chown(db::Txn& txn, ImageId id, UserId user, GroupId group);  ///< unset: unchanged
+
+  Result<DatastoreId> allocate_datastore(db::Txn& txn, const access::Actor& actor,
+                                         const text::Template& ask, ClusterId cluster);
+  Result<void> update_datastore(db::Txn& txn, DatastoreId id, const text::Template& change,
+                                bool is_append);
+
+  /// A job "image.verify" that reads the file again; its result is "intact", "corrupt ..." or
+  /// "modified since by VM n".
+  Result<JobId> verify(db::Txn& txn, const access::Actor& actor, ImageId id);
+
+  /// image.create, image.clone, image.delete, image.hash, image.verify.
+  [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
+
+  /// Datastores 0, 1, 2 in cluster 0; directories are made by ensure_directories().
+  Result<void> bootstrap(db::Txn& txn) const;
+  /// Measures every datastore (drivers lane), for save_usage() afterwards.
+  struct Measured {
+    DatastoreId id;
+    Result<datastore_driver::Usage> usage;
+  };
+  [[nodiscard]] std::vector<Measured> measure(const std::vector<Datastore>& datastores) const;
+
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] const DriverCatalogue& drivers() const { return drivers_; }
+
+ private:
+  Settings settings_;
+  const DriverCatalogue& drivers_;
+};
+
+/// Queues the background SHA-256 of a READY image ("image.hash").
+JobId enqueue_hash(db::Txn& txn, const Image& image);
+
+}  // namespace neph::datastore

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/units.h"
+
+namespace neph::jobs {
+
+/// How far running steps are: in memory only, for people who watch. The runner writes, the view
+/// reads. Any thread.
+class ProgressBoard {
+ public:
+  struct Entry {
+    Bytes done;
+    Bytes total;
+    Bytes per_second;        ///< since the step began
+    std::int64_t seconds_left = -1;  ///< -1: not known
+  };
+  explicit ProgressBoard(const Clock& clock) : clock_(clock) {}
+
+  void report(JobId job, Bytes done, Bytes total);
+  void erase(JobId job);
+  [[nodiscard]] std::optional<Entry> find(JobId job) const;
+
+ private:
+  struct Row {
+    Bytes done;
+    Bytes total;
+    Duration since{0};
+  };
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<JobId, Row> rows_;
+};
+
+}  // namespace neph::jobs

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "access/directory.h"
+#include "access/permissions.h"
+#include "db/store.h"
+#include "jobs/progress_board.h"
+#include "snapshots/snapshot.h"
+
+/// What readers see: an immutable picture of every pool, swapped after each commit. Readers take
+/// current() and keep it as long as they like; they never touch SQLite or a lock.
+namespace neph::view {
+
+/// One object. `full` is the document of *.info, `brief` the element inside pool documents; both
+/// are escaped XML.
+struct Entry {
+  std::int64_t id = -1;
+  access::Subject subject;
+  int state = 0;              ///< VMs: STATE, for filters
+  std::string name;
+  std::string full;
+  std::string brief;
+  /// Of snapshots and jobs: whose progress to add while reading.
+  JobId job;
+};
+using EntryPtr = std::shared_ptr<const Entry>;
+
+/// Entries by ascending id. Copies share their chunks, so changing a few entries of many copies
+/// little. A value type.
+class Pool {
+ public:
+  [[nodiscard]] EntryPtr find(std::int64_t id) const;
+  void put(EntryPtr entry);
+  void erase(std::int64_t id);
+  [[nodiscard]] std::size_t size() const { return size_; }
+  /// From the highest id to the lowest, as pools are listed; stops when visit answers false.
+  void visit_descending(const std::function<bool(const EntryPtr&)>& visit) const;
+
+ private:
+  static constexpr std::int64_t kChunk = 256;
+  using Chunk = std::array<EntryPtr, kChunk>;
+  std::map<std::int64_t, std::shared_ptr<const Chunk>> chunks_;  ///< by id / kChunk
+  std::size_t size_ = 0;
+};
+
+struct View {
+  std::map<ObjectKind, Pool> pools;
+  std::vector<access::AclRule> acls;
+  std::map<std::string, access::User, std::less<>> users_by_name;
+  std::map<UserId, access::User> users;
+
+  [[nodiscard]] const Pool& pool(ObjectKind kind) const;
+  /// kNotFound: "Error getting <what> [7]."
+  [[nodiscard]] Result<EntryPtr> find(ObjectKind kind, std::int64_t id) const;
+};
+
+/// Which of a pool a caller wants (states.md 9).
+struct ListAsk {
+  std::int64_t filter = -2;    ///< as filter_flag
+  std::int64_t start = -1;
+  std::int64_t end = -1;
+  std::int64_t vm_state = -2;  ///< -2 any, -1 all but DONE, else exactly this; VMs only
+  bool is_full = false;        ///< infoextended
+};
+/// Filtered by rights. kInvalid for wrong flags.
+[[nodiscard]] Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind,
+                                                   const access::Actor& actor,
+                                                   const ListAsk& ask);
+/// <TAG>...</TAG> around the selected ones.
+[[nodiscard]] std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
+                                        bool is_full);
+
+/// Keeps the picture: loads everything once, then re-reads what a commit touched.
+class Publisher {
+ public:
+  Publisher(db::Store& store, const jobs::ProgressBoard& board);
+  /// Loads everything; store lane, or before it runs.
+  void load(db::Txn& txn);
+  /// Any thread.
+  [[nodiscard]] std::shared_ptr<const View> current() const;
+  /// The document of a snapshot or job with its progress as it is now.
+  [[nodiscard]] std::string with_progress(const Entry& entry) const;
+
+ private:
+  void publish(db::Txn& txn, const db::ChangeSet& changes);
+
+  const jobs::ProgressBoard& board_;
+  mutable std::mutex mutex_;   ///< guards the pointer alone
+  std::shared_ptr<const View> current_;
+};
+
+}  // namespace neph::view
