@@ -65,7 +65,9 @@ struct Next {
 [[nodiscard]] Next go(std::string_view step);
 /// Runs the same step again after a while; counts as another attempt.
 [[nodiscard]] Next again(Duration after, std::string reason);
-/// Runs the same step again when somebody wakes the key, or when the deadline has passed.
+/// Runs the same step again when somebody wakes the key, or when the deadline has passed. For
+/// steps that did not act: a wake that comes while a step acts is not remembered, so a settle
+/// that finds it must wait answers go(step) with a step whose plan looks and waits.
 [[nodiscard]] Next wait_for(std::string key, Duration deadline, std::string reason);
 [[nodiscard]] Next done(std::string result = {});
 [[nodiscard]] Next failed(Error error);
@@ -93,7 +95,7 @@ template <class T>
           [settle = std::move(settle), answer](db::Txn& txn, const Job& job,
                                                Result<void> outcome) -> Next {
             if (!outcome) return settle(txn, job, tl::unexpected(outcome.error()));
-            return settle(txn, job, std::move(**answer));
+            return settle(txn, job, **answer);
           }};
 }
 
@@ -112,7 +114,7 @@ struct StepSpec {
 
 struct KindSpec {
   std::string kind;
-  std::vector<StepSpec> steps;  ///< the first is where a new job begins
+  std::vector<StepSpec> steps;
 };
 
 }  // namespace neph::jobs

@@ -9,9 +9,12 @@
 
 namespace neph::jobs {
 
+/// A job that begins by waiting for a key has no deadline.
+inline constexpr std::int64_t kNever = INT64_MAX / 2;
+
 struct NewJob {
   std::string kind;
-  std::string step;  ///< empty: the kind's first
+  std::string step;  ///< where it begins
   text::Template args;
   UserId owner;
   HostId host;
@@ -28,9 +31,19 @@ struct NewJob {
 JobId enqueue(db::Txn& txn, const NewJob& job);
 [[nodiscard]] Result<Job> find(db::Txn& txn, JobId id);
 [[nodiscard]] std::vector<Job> list_open(db::Txn& txn);
+/// The last ones by id, ascending.
+[[nodiscard]] std::vector<Job> list_recent(db::Txn& txn, int count);
+
+/// Replaces the arguments: what a step must remember for later ones.
+void save_args(db::Txn& txn, JobId id, const text::Template& args);
 
 /// Lets every job that waits for the key run now.
 void wake(db::Txn& txn, std::string_view key);
+
+/// Woken when a job is over, however it ended.
+[[nodiscard]] std::string over_key(JobId id);
+/// Lets one waiting job run now, whatever it waits for.
+void hurry(db::Txn& txn, JobId id);
 
 /// Asks an open job to stop. It goes on until its step has confirmed and cleaned up.
 [[nodiscard]] Result<void> ask_cancel(db::Txn& txn, JobId id);
@@ -44,8 +57,12 @@ void release(db::Txn& txn, JobId job, std::string_view resource);
 
 /// Applies what a step asked for: cursor, state, claims, wakes. The runner calls it.
 void apply(db::Txn& txn, const Job& job, const Next& next);
-/// Marks a job as running its step; false when it is not runnable (any more).
-[[nodiscard]] std::optional<Job> lease(db::Txn& txn, JobId id);
+/// The job if it can run now.
+[[nodiscard]] std::optional<Job> find_runnable(db::Txn& txn, JobId id);
+/// It acts: after a crash it is queued again.
+void mark_running(db::Txn& txn, JobId id);
+/// Forgets jobs that were over before `before`, all but the last ones.
+void prune(db::Txn& txn, Instant before);
 /// After a restart: what ran is queued again at its cursor.
 void requeue_interrupted(db::Txn& txn);
 /// Jobs that could run now, oldest first.

@@ -1,0 +1,234 @@
+#include "jobs/runner.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "jobs/queue.h"
+
+namespace neph::jobs {
+namespace {
+
+constexpr Duration kWatchInterval{1'000};
+/// How soon a settlement is tried again that the store could not take (disk full).
+constexpr Duration kSettleRetry{1'000};
+
+}  // namespace
+
+/// How an act reports, and hears that it must stop. Written by a driver thread, read by all.
+class Runner::ActProgress final : public Progress {
+ public:
+  ActProgress(JobId job, ProgressBoard& board, const Clock& clock)
+      : job_(job), board_(board), clock_(clock), moved_at_(clock.monotonic().count()) {}
+
+  void report(Bytes done, Bytes total) override {
+    board_.report(job_, done, total);
+    if (done_.exchange(done.value) != done.value) moved_at_ = clock_.monotonic().count();
+  }
+  [[nodiscard]] bool is_cancelled() const override { return is_cancelled_; }
+
+  void cancel() { is_cancelled_ = true; }
+  [[nodiscard]] Duration idle() const { return clock_.monotonic() - Duration{moved_at_.load()}; }
+
+ private:
+  const JobId job_;
+  ProgressBoard& board_;
+  const Clock& clock_;
+  std::atomic<bool> is_cancelled_{false};
+  std::atomic<std::int64_t> done_{-1};
+  std::atomic<std::int64_t> moved_at_;
+};
+
+struct Runner::Act {
+  Act(Job leased, const StepSpec& spec, Work planned, ProgressBoard& board, const Clock& clock)
+      : job(std::move(leased)), step(spec), work(std::move(planned)),
+        progress(job.id, board, clock) {}
+  Job job;
+  const StepSpec& step;
+  Work work;
+  ActProgress progress;
+  std::atomic<bool> is_stalled{false};
+};
+
+Runner::Runner(db::Store& store, Lanes& lanes, ProgressBoard& board, Limits limits)
+    : store_(store), lanes_(lanes), board_(board), limits_(limits) {
+  store_.observe([this](db::Txn& txn, const db::ChangeSet& changes) { observe(txn, changes); });
+}
+
+Runner::~Runner() = default;
+
+void Runner::add(KindSpec kind) {
+  const bool is_new = kinds_.emplace(kind.kind, kind).second;
+  NEPH_ASSERT(is_new && !kind.steps.empty());
+}
+
+void Runner::start() {
+  is_started_ = true;
+  store_.run<std::monostate>(
+      [](db::Txn& txn) -> Result<std::monostate> {
+        requeue_interrupted(txn);
+        return std::monostate{};
+      },
+      [this](const Result<std::monostate>& queued) {
+        if (!queued) log::error("jobs.requeue_failed", {{"error", queued.error().text()}});
+        ask_pump();
+      });
+}
+
+void Runner::stop() {
+  is_stopping_ = true;
+  lanes_.store().post([this] {
+    for (const auto& [id, act] : acts_) act->progress.cancel();
+  });
+}
+
+void Runner::observe(db::Txn& txn, const db::ChangeSet& changes) {
+  if (!changes.has(ObjectKind::kJob)) return;
+  for (const auto& [id, act] : acts_) {
+    if (!changes.all().contains({ObjectKind::kJob, id.value})) continue;
+    const auto job = find(txn, id);
+    if (job && job->is_cancel_asked) act->progress.cancel();
+  }
+  ask_pump();
+}
+
+void Runner::ask_pump() {
+  if (is_pump_asked_ || !is_started_ || is_stopping_) return;
+  is_pump_asked_ = true;
+  lanes_.store().post([this] { pump(); });
+}
+
+void Runner::pump() {
+  struct Found {
+    std::vector<Job> runnable;
+    std::optional<Instant> next_due;
+  };
+  is_pump_asked_ = false;
+  store_.run<Found>(
+      [](db::Txn& txn) -> Result<Found> { return Found{list_runnable(txn), next_due(txn)}; },
+      [this](Result<Found> found) {
+        if (!found) return wake_at(lanes_.clock().now() + kSettleRetry);
+        if (found->next_due) wake_at(*found->next_due);
+        for (const Job& job : found->runnable) {
+          if (acts_.contains(job.id)) continue;
+          store_.run<std::shared_ptr<Act>>(
+              [this, id = job.id](db::Txn& txn) { return begin(txn, id); },
+              [this, id = job.id](Result<std::shared_ptr<Act>> act) {
+                if (act && *act) return launch(*act);
+                if (act) return;
+                acts_.erase(id);
+                log::error("job.begin_failed", {{"job", id}, {"error", act.error().text()}});
+                wake_at(lanes_.clock().now() + kSettleRetry);
+              });
+        }
+      });
+}
+
+void Runner::wake_at(Instant due) {
+  const Instant now = lanes_.clock().now();
+  if (next_wake_ > now && next_wake_ <= due) return;
+  next_wake_ = due;
+  lanes_.timers().after(std::max(due - now, Duration{1}), lanes_.store(), [this] { ask_pump(); });
+}
+
+const StepSpec* Runner::find_step(const Job& job) const {
+  const auto kind = kinds_.find(job.kind);
+  if (kind == kinds_.end()) return nullptr;
+  const auto& steps = kind->second.steps;
+  const auto step = std::find_if(steps.begin(), steps.end(),
+                                 [&](const StepSpec& spec) { return spec.name == job.step; });
+  return step == steps.end() ? nullptr : &*step;
+}
+
+bool Runner::has_slot(const Job& job, const StepSpec& step) const {
+  if (static_cast<int>(acts_.size()) >= limits_.acts_max) return false;
+  if (step.slot == Slot::kNone) return true;
+  const auto is_rival = [&](const auto& entry) {
+    const Act& act = *entry.second;
+    if (act.step.slot != step.slot) return false;
+    return step.slot == Slot::kHost ? act.job.host == job.host
+                                    : act.job.datastore == job.datastore;
+  };
+  const auto taken = std::count_if(acts_.begin(), acts_.end(), is_rival);
+  return taken < (step.slot == Slot::kHost ? limits_.per_host : limits_.copies_per_datastore);
+}
+
+/// Plans the step of a job. Steps that need nothing of the world are settled at once.
+/// \returns null when there is nothing to launch
+Result<std::shared_ptr<Runner::Act>> Runner::begin(db::Txn& txn, JobId id) {
+  const auto job = find_runnable(txn, id);
+  if (!job || acts_.contains(id) || is_stopping_) return nullptr;
+  const StepSpec* step = find_step(*job);
+  if (step == nullptr) {
+    apply(txn, *job, failed({Errc::kInternal, fmt::format("no step {}/{}", job->kind, job->step),
+                             {}}));
+    return nullptr;
+  }
+  if (!has_slot(*job, *step)) return nullptr;
+  auto work = step->plan(txn, *job);
+  if (!work) {
+    log::warn("job.failed", {{"job", id}, {"kind", job->kind}, {"step", job->step},
+                             {"error", work.error().text()}});
+    apply(txn, *job, failed(work.error()));
+    return nullptr;
+  }
+  if (!work->act) {
+    apply(txn, *job, work->settle(txn, *job, {}));
+    return nullptr;
+  }
+  mark_running(txn, id);
+  auto act = std::make_shared<Act>(*job, *step, std::move(*work), board_, lanes_.clock());
+  acts_.emplace(id, act);
+  return act;
+}
+
+void Runner::launch(const std::shared_ptr<Act>& act) {
+  if (++acting_ == 1) lanes_.timers().after(kWatchInterval, lanes_.store(), [this] { watch(); });
+  lanes_.drivers().post([this, act] {
+    Result<void> outcome = act->work.act(act->progress);
+    if (!outcome && act->is_stalled) {
+      outcome = fail_because(Errc::kStalled, outcome.error().text(), "nothing moved for {} s",
+                             act->step.stall.count() / 1000);
+    }
+    lanes_.store().post([this, act, outcome = std::move(outcome)] { finish(act, outcome); });
+  });
+}
+
+/// Settles; when the store cannot take it, tries until it can. A stop leaves the row as it is: the
+/// next start runs the step again.
+void Runner::finish(const std::shared_ptr<Act>& act, Result<void> outcome) {
+  const JobId id = act->job.id;
+  if (is_stopping_ && !outcome) {
+    --acting_;
+    return;
+  }
+  store_.run<std::monostate>(
+      [act, outcome](db::Txn& txn) -> Result<std::monostate> {
+        const Job job = TRY(find(txn, act->job.id));
+        apply(txn, job, act->work.settle(txn, job, outcome));
+        return std::monostate{};
+      },
+      [this, act, outcome, id](const Result<std::monostate>& settled) {
+        if (!settled && settled.error().code != Errc::kNotFound) {
+          log::error("job.settle_failed", {{"job", id}, {"error", settled.error().text()}});
+          lanes_.timers().after(kSettleRetry, lanes_.store(),
+                                [this, act, outcome] { finish(act, outcome); });
+          return;
+        }
+        acts_.erase(id);
+        board_.erase(id);
+        --acting_;
+        ask_pump();
+      });
+}
+
+/// Tells steps to stop that have not moved for their stall limit.
+void Runner::watch() {
+  for (const auto& [id, act] : acts_) {
+    if (act->progress.idle() < act->step.stall || act->is_stalled.exchange(true)) continue;
+    log::warn("job.stalled", {{"job", id}, {"kind", act->job.kind}, {"step", act->step.name}});
+    act->progress.cancel();
+  }
+  if (acting_ > 0) lanes_.timers().after(kWatchInterval, lanes_.store(), [this] { watch(); });
+}
+
+}  // namespace neph::jobs
