@@ -1,0 +1,136 @@
+#include "datastore/image.h"
+#include "datastore/internal/rows.h"
+#include "datastore/internal/stored.h"
+
+namespace neph::datastore {
+
+namespace {
+
+constexpr std::string_view kById =
+    "SELECT id, name, user_id, group_id, permissions, type, is_enabled, ds_mad, tm_mad,"
+    " base_path, total_mb, free_mb, used_mb, template FROM datastores WHERE id = ?";
+
+Datastore datastore_from(const db::Cursor& row) {
+  return {.id = row.get<DatastoreId>(0),
+          .name = row.text(1),
+          .owner = row.get<UserId>(2),
+          .group = row.get<GroupId>(3),
+          .permissions = {row.get<int>(4)},
+          .type = row.get<DatastoreType>(5),
+          .is_enabled = row.get<bool>(6),
+          .ds_mad = row.text(7),
+          .tm_mad = row.text(8),
+          .base_path = row.text(9),
+          .total_mb = row.integer(10),
+          .free_mb = row.integer(11),
+          .used_mb = row.integer(12),
+          .clusters = {},
+          .attributes = stored_template(row.text(13))};
+}
+
+}  // namespace
+
+std::int64_t take_id(db::Txn& txn, std::string_view counter) {
+  const auto id = txn.value<std::int64_t>(
+      "UPDATE counters SET next = next + 1 WHERE name = ? RETURNING next - 1", counter);
+  NEPH_ASSERT(id.has_value());
+  return *id;
+}
+
+Result<Datastore> find_datastore(db::Txn& txn, DatastoreId id) {
+  auto row = txn.query(kById, id);
+  if (!row.next()) return fail(Errc::kNotFound, "Error getting datastore [{}].", id);
+  Datastore datastore = datastore_from(row);
+  auto clusters = txn.query(
+      "SELECT cluster_id FROM cluster_datastores WHERE datastore_id = ? ORDER BY cluster_id", id);
+  while (clusters.next()) datastore.clusters.push_back(clusters.get<ClusterId>(0));
+  return datastore;
+}
+
+std::optional<DatastoreId> find_datastore_by_name(db::Txn& txn, std::string_view name) {
+  return txn.value<DatastoreId>("SELECT id FROM datastores WHERE name = ?", name);
+}
+
+std::vector<DatastoreId> list_datastores(db::Txn& txn) {
+  std::vector<DatastoreId> ids;
+  auto rows = txn.query("SELECT id FROM datastores ORDER BY id");
+  while (rows.next()) ids.push_back(rows.get<DatastoreId>(0));
+  return ids;
+}
+
+std::vector<ImageId> list_images_of(db::Txn& txn, DatastoreId id) {
+  std::vector<ImageId> ids;
+  auto rows = txn.query("SELECT id FROM images WHERE datastore_id = ? ORDER BY id", id);
+  while (rows.next()) ids.push_back(rows.get<ImageId>(0));
+  return ids;
+}
+
+void save_usage(db::Txn& txn, DatastoreId id, const datastore_driver::Usage& usage) {
+  constexpr std::int64_t kMegabyte = 1'048'576;
+  // Free space is rounded down and used space up: neither may promise what is not there.
+  const std::int64_t total = usage.total.value / kMegabyte;
+  const std::int64_t free = usage.free.value / kMegabyte;
+  const std::int64_t used = usage.used.megabytes_up();
+  txn.exec(
+      "UPDATE datastores SET total_mb = ?1, free_mb = ?2, used_mb = ?3 WHERE id = ?4"
+      " AND (total_mb <> ?1 OR free_mb <> ?2 OR used_mb <> ?3)",
+      total, free, used, id);
+  if (txn.changed_rows() > 0) txn.touch(ObjectKind::kDatastore, id);
+}
+
+DatastoreId insert_datastore(db::Txn& txn, Datastore datastore) {
+  if (!datastore.id.is_set()) datastore.id = DatastoreId{take_id(txn, "datastore")};
+  txn.exec(
+      "INSERT INTO datastores(id, name, user_id, group_id, permissions, type, is_enabled, ds_mad,"
+      " tm_mad, base_path, template) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      datastore.id, datastore.name, datastore.owner, datastore.group, datastore.permissions.bits,
+      datastore.type, datastore.is_enabled, datastore.ds_mad, datastore.tm_mad,
+      datastore.base_path, datastore.attributes.to_text());
+  txn.touch(ObjectKind::kDatastore, datastore.id);
+  return datastore.id;
+}
+
+void save_datastore(db::Txn& txn, const Datastore& datastore) {
+  txn.exec(
+      "UPDATE datastores SET name = ?, user_id = ?, group_id = ?, permissions = ?,"
+      " is_enabled = ?, template = ? WHERE id = ?",
+      datastore.name, datastore.owner, datastore.group, datastore.permissions.bits,
+      datastore.is_enabled, datastore.attributes.to_text(), datastore.id);
+  txn.touch(ObjectKind::kDatastore, datastore.id);
+}
+
+void join_cluster(db::Txn& txn, DatastoreId datastore, ClusterId cluster) {
+  txn.exec("INSERT OR IGNORE INTO cluster_datastores(cluster_id, datastore_id) VALUES (?, ?)",
+           cluster, datastore);
+  txn.touch(ObjectKind::kDatastore, datastore);
+  txn.touch(ObjectKind::kCluster, cluster);
+}
+
+bool is_cluster(db::Txn& txn, ClusterId cluster) {
+  return txn.value<std::int64_t>("SELECT 1 FROM clusters WHERE id = ?", cluster).has_value();
+}
+
+void ensure_default_cluster(db::Txn& txn) {
+  txn.exec("INSERT OR IGNORE INTO clusters(id, name) VALUES (0, 'default')");
+  txn.touch(ObjectKind::kCluster, ClusterId{0});
+}
+
+std::int64_t promised_mb(db::Txn& txn, DatastoreId id) {
+  return txn
+      .value<std::int64_t>(
+          "SELECT COALESCE(SUM(size_mb), 0) FROM images WHERE datastore_id = ? AND state = ?", id,
+          ImageState::kLocked)
+      .value_or(0);
+}
+
+access::Subject subject_of(const Datastore& datastore) {
+  return {.kind = access::Resource::kDatastore,
+          .id = datastore.id.value,
+          .name = datastore.name,
+          .owner = datastore.owner,
+          .group = datastore.group,
+          .permissions = datastore.permissions,
+          .clusters = datastore.clusters};
+}
+
+}  // namespace neph::datastore
