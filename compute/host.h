@@ -47,7 +47,8 @@ struct Host {
 };
 [[nodiscard]] HostState state_of(const Host& host);
 
-/// What the VMs of a host take, from their rows.
+/// What the VMs of a host take, from their rows. A VM that is powered off or suspended keeps its
+/// place; one that is stopped, undeployed or done does not. `running` counts those that are ACTIVE.
 struct HostUse {
   std::int64_t cpu_percent = 0;
   std::int64_t memory_kb = 0;
@@ -65,6 +66,8 @@ void delete_host_row(db::Txn& txn, HostId id);
 
 [[nodiscard]] Result<Cluster> find_cluster(db::Txn& txn, ClusterId id);
 [[nodiscard]] std::vector<ClusterId> list_clusters(db::Txn& txn);
+/// Makes cluster 0, "default", where it is not there yet; part of the daemon's start.
+void bootstrap_clusters(db::Txn& txn);
 
 [[nodiscard]] hypervisor_driver::HostRef ref_of(const Host& host);
 /// A VM's domain on the host of its last history record, and the driver to reach it by.

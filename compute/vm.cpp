@@ -1,0 +1,23 @@
+#include "compute/vm.h"
+
+namespace neph::compute {
+
+std::string state_key(VmId vm) { return fmt::format("vm.state/{}", vm); }
+
+std::string disk_resource(VmId vm, DiskId disk) { return fmt::format("disk/{}/{}", vm, disk); }
+
+access::Subject subject_of(const Vm& vm) {
+  return {access::Resource::kVm, vm.id.value, vm.name, vm.owner, vm.group, vm.permissions, {}};
+}
+
+std::string domain_name(VmId vm) { return fmt::format("one-{}", vm); }
+
+const std::string& live_path(const VmDisk& disk) {
+  return disk.overlay_path.empty() ? disk.path : disk.overlay_path;
+}
+
+std::string vm_directory(const std::string& system_base_path, VmId vm) {
+  return fmt::format("{}/{}", system_base_path, vm);
+}
+
+}  // namespace neph::compute
