@@ -1,0 +1,268 @@
+#include "jobs/runner.h"
+
+#include <gtest/gtest.h>
+
+#include "base/lanes.h"
+#include "jobs/queue.h"
+
+namespace neph::jobs {
+namespace {
+
+/// A store in memory, lanes by hand, and a kind "work" whose steps tests fill in.
+class RunnerTest : public ::testing::Test {
+ protected:
+  using Plan = std::function<Result<Work>(db::Txn&, const Job&)>;
+
+  void SetUp() override {
+    auto opened = db::Database::open(":memory:");
+    ASSERT_TRUE(opened.has_value());
+    database_ = std::move(*opened);
+    restart();
+  }
+
+  void restart(Runner::Limits limits = {}) {
+    runner_.reset();
+    store_.reset();
+    lanes_ = std::make_unique<ManualLanes>();
+    board_ = std::make_unique<ProgressBoard>(lanes_->clock());
+    store_ = std::make_unique<db::Store>(*database_, *lanes_);
+    runner_ = std::make_unique<Runner>(*store_, *lanes_, *board_, limits);
+  }
+
+  static StepSpec step(std::string name, Plan plan, Slot slot = Slot::kNone) {
+    StepSpec spec;
+    spec.name = std::move(name);
+    spec.slot = slot;
+    spec.plan = std::move(plan);
+    return spec;
+  }
+  static Plan acting(std::function<Result<void>(Progress&)> act, Next next) {
+    return [act, next](db::Txn&, const Job&) -> Result<Work> {
+      return Work{act, [next](db::Txn&, const Job&, Result<void> outcome) {
+                    return outcome ? next : failed(outcome.error());
+                  }};
+    };
+  }
+  void begin(std::vector<StepSpec> steps) {
+    runner_->add({"work", std::move(steps)});
+    runner_->start();
+    lanes_->run_until_idle();
+  }
+
+  JobId enqueue_one(std::string_view first, std::function<void(NewJob&)> adjust = {}) {
+    NewJob fresh;
+    fresh.kind = "work";
+    fresh.step = first;
+    if (adjust) adjust(fresh);
+    JobId id;
+    transact([&](db::Txn& txn) { id = enqueue(txn, fresh); });
+    return id;
+  }
+  void transact(std::function<void(db::Txn&)> work) {
+    store_->run([work](db::Txn& txn) -> Result<void> {
+      work(txn);
+      return {};
+    });
+    lanes_->run_until_idle();
+  }
+  Job job(JobId id) {
+    Job found;
+    database_->read(lanes_->clock().now(), [&](db::Txn& txn) { found = find(txn, id).value(); });
+    return found;
+  }
+
+  std::unique_ptr<db::Database> database_;
+  std::unique_ptr<ManualLanes> lanes_;
+  std::unique_ptr<ProgressBoard> board_;
+  std::unique_ptr<db::Store> store_;
+  std::unique_ptr<Runner> runner_;
+};
+
+const Result<void> kOk;
+
+TEST_F(RunnerTest, RunsItsStepsInOrderAndKeepsTheResult) {
+  std::string trace;
+  begin({step("one", acting([&](Progress&) { trace += "one "; return kOk; }, go("two"))),
+         step("two", acting([&](Progress&) { trace += "two"; return kOk; }, done("fine")))});
+  const JobId id = enqueue_one("one");
+  EXPECT_EQ(trace, "one two");
+  EXPECT_EQ(job(id).state, JobState::kDone);
+  EXPECT_EQ(job(id).result, "fine");
+}
+
+TEST_F(RunnerTest, FailsWithTheWordsOfTheStep) {
+  begin({step("one", acting([](Progress&) -> Result<void> {
+                return fail_because(Errc::kInvalid, "tool said no", "cannot do it");
+              }, done()))});
+  const JobId id = enqueue_one("one");
+  EXPECT_EQ(job(id).state, JobState::kFailed);
+  EXPECT_EQ(job(id).error, "cannot do it (tool said no)");
+}
+
+TEST_F(RunnerTest, APlanThatFailsFailsTheJob) {
+  begin({step("one", [](db::Txn&, const Job&) -> Result<Work> {
+    return fail(Errc::kNotFound, "no such disk");
+  })});
+  EXPECT_EQ(job(enqueue_one("one")).error, "no such disk");
+}
+
+TEST_F(RunnerTest, AnUnknownStepFailsInsteadOfStayingForEver) {
+  begin({step("one", acting([](Progress&) { return kOk; }, done()))});
+  EXPECT_EQ(job(enqueue_one("gone")).state, JobState::kFailed);
+}
+
+TEST_F(RunnerTest, TriesAgainAfterAWhileAndCountsAttempts) {
+  int runs = 0;
+  begin({step("one", [&](db::Txn&, const Job& job) -> Result<Work> {
+    ++runs;
+    return at_once(job.attempt < 2 ? again(Duration{500}, "busy") : done());
+  })});
+  const JobId id = enqueue_one("one");
+  EXPECT_EQ(job(id).state, JobState::kWaiting);
+  EXPECT_EQ(job(id).reason, "busy");
+  EXPECT_EQ(runs, 1);
+  lanes_->advance(Duration{499});
+  EXPECT_EQ(runs, 1);
+  lanes_->advance(Duration{1});
+  EXPECT_EQ(runs, 2);
+  lanes_->advance(Duration{500});
+  EXPECT_EQ(job(id).state, JobState::kDone);
+}
+
+TEST_F(RunnerTest, WaitsForAKeyUntilItIsWoken) {
+  bool has_come = false;
+  begin({step("one", [&](db::Txn&, const Job&) -> Result<Work> {
+    return at_once(has_come ? done() : wait_for("door/1", Duration{60'000}, "the door is shut"));
+  })});
+  const JobId id = enqueue_one("one");
+  EXPECT_EQ(job(id).wake_key, "door/1");
+  has_come = true;
+  transact([](db::Txn& txn) { wake(txn, "door/2"); });
+  EXPECT_EQ(job(id).state, JobState::kWaiting);
+  transact([](db::Txn& txn) { wake(txn, "door/1"); });
+  EXPECT_EQ(job(id).state, JobState::kDone);
+}
+
+TEST_F(RunnerTest, LooksAgainWhenTheDeadlineOfAWaitHasPassed) {
+  int looks = 0;
+  begin({step("one", [&](db::Txn&, const Job&) -> Result<Work> {
+    return at_once(++looks == 2 ? done("late") : wait_for("never", Duration{3'000}, "waits"));
+  })});
+  const JobId id = enqueue_one("one");
+  lanes_->advance(Duration{3'000});
+  EXPECT_EQ(job(id).result, "late");
+}
+
+TEST_F(RunnerTest, AJobMayBeginWaiting) {
+  begin({step("one", acting([](Progress&) { return kOk; }, done()))});
+  const JobId id = enqueue_one("one", [](NewJob& job) { job.wake_key = "go"; });
+  lanes_->advance(Duration{86'400'000});
+  EXPECT_EQ(job(id).state, JobState::kWaiting);
+  transact([](db::Txn& txn) { wake(txn, "go"); });
+  EXPECT_EQ(job(id).state, JobState::kDone);
+}
+
+TEST_F(RunnerTest, CancelWakesAWaitingJobWithTheFlagSet) {
+  begin({step("one", [](db::Txn&, const Job& job) -> Result<Work> {
+    if (job.is_cancel_asked) return at_once(cancelled());
+    return at_once(wait_for("never", Duration{60'000}, "waits"));
+  })});
+  const JobId id = enqueue_one("one");
+  transact([&](db::Txn& txn) { EXPECT_TRUE(ask_cancel(txn, id)); });
+  EXPECT_EQ(job(id).state, JobState::kCancelled);
+  transact([&](db::Txn& txn) {
+    EXPECT_EQ(ask_cancel(txn, id).error().code, Errc::kWrongState);
+  });
+}
+
+TEST_F(RunnerTest, CancelReachesAStepThatActs) {
+  JobId id;
+  bool was_cancelled = false;
+  begin({step("one", acting([&](Progress& progress) {
+                store_->run([&](db::Txn& txn) -> Result<void> { return ask_cancel(txn, id); });
+                // The lane is by hand: what was posted runs after this act, so the flag is read
+                // by a second one.
+                was_cancelled = progress.is_cancelled();
+                return kOk;
+              }, go("two"))),
+         step("two", [](db::Txn&, const Job& job) -> Result<Work> {
+           return at_once(job.is_cancel_asked ? cancelled() : done());
+         })});
+  NewJob fresh;
+  fresh.kind = "work";
+  fresh.step = "one";
+  transact([&](db::Txn& txn) { id = enqueue(txn, fresh); });
+  EXPECT_FALSE(was_cancelled);
+  EXPECT_EQ(job(id).state, JobState::kCancelled);
+}
+
+TEST_F(RunnerTest, RunsAStepAgainThatAKillInterrupted) {
+  int runs = 0;
+  begin({step("one", acting([](Progress&) { return kOk; }, done()))});
+  const JobId id = enqueue_one("one", [](NewJob& job) { job.wake_key = "held"; });
+  transact([&](db::Txn& txn) { mark_running(txn, id); });
+  EXPECT_EQ(job(id).state, JobState::kRunning);
+  restart();
+  begin({step("one", acting([&](Progress&) { ++runs; return kOk; }, done()))});
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(job(id).state, JobState::kDone);
+}
+
+TEST_F(RunnerTest, CopiesIntoOneDatastoreTakeTurns) {
+  restart({.acts_max = 8, .per_host = 8, .copies_per_datastore = 1});
+  int at_once_max = 0;
+  begin({step("one", acting([&](Progress&) {
+                at_once_max = std::max(at_once_max, runner_->acting());
+                return kOk;
+              }, done()), Slot::kCopy)});
+  std::vector<JobId> ids;
+  transact([&](db::Txn& txn) {
+    for (int n = 0; n < 5; ++n) {
+      NewJob fresh;
+      fresh.kind = "work";
+      fresh.step = "one";
+      fresh.datastore = DatastoreId{1};
+      ids.push_back(enqueue(txn, fresh));
+    }
+  });
+  EXPECT_EQ(at_once_max, 1);
+  for (const JobId id : ids) EXPECT_EQ(job(id).state, JobState::kDone);
+}
+
+TEST_F(RunnerTest, ClaimsExcludeOthersAndEndWithTheJob) {
+  begin({step("one", [](db::Txn& txn, const Job& job) -> Result<Work> {
+           if (!claim(txn, job, "disk/3/0")) {
+             return at_once(wait_for(claim_key("disk/3/0"), Duration{60'000}, "disk is taken"));
+           }
+           return at_once(job.args.is_yes("KEEP") ? wait_for("end", Duration{60'000}, "keeps it")
+                                                  : done());
+         })});
+  const JobId first = enqueue_one("one", [](NewJob& job) { job.args.set("KEEP", "YES"); });
+  const JobId second = enqueue_one("one");
+  EXPECT_EQ(job(second).reason, "disk is taken");
+  transact([&](db::Txn& txn) {
+    EXPECT_EQ(find_claimant(txn, "disk/3/0"), first);
+    apply(txn, find(txn, first).value(), done());
+  });
+  EXPECT_EQ(job(second).state, JobState::kDone);
+}
+
+TEST_F(RunnerTest, ShowsProgressWhileAStepActsAndForgetsItAfterwards) {
+  std::optional<ProgressBoard::Entry> seen;
+  JobId id{1};
+  begin({step("one", acting([&](Progress& progress) {
+                progress.report(Bytes{0}, Bytes{100});
+                lanes_->clock().sleep_for(Duration{1'000});
+                progress.report(Bytes{25}, Bytes{100});
+                seen = board_->find(id);
+                return kOk;
+              }, done()))});
+  EXPECT_EQ(enqueue_one("one"), id);
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_EQ(seen->per_second, Bytes{25});
+  EXPECT_EQ(seen->seconds_left, 3);
+  EXPECT_FALSE(board_->find(id).has_value());
+}
+
+}  // namespace
+}  // namespace neph::jobs
