@@ -38,12 +38,14 @@ class Call {
   [[nodiscard]] Services& services() { return services_; }
   [[nodiscard]] const access::Actor& actor() const { return actor_; }
   [[nodiscard]] const view::View& view() const { return *view_; }
+  [[nodiscard]] bool has_txn() const { return txn_ != nullptr; }
   /// \pre a method that writes
   [[nodiscard]] db::Txn& txn() {
     NEPH_ASSERT(txn_ != nullptr);
     return *txn_;
   }
-  /// A new password's hash, made before the transaction began for methods that take a password.
+  /// A new password's hash, made before the transaction began for methods that take a password;
+  /// empty for all others.
   std::string password_hash;
 
  private:

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
 #include "api/call.h"
 
 /// The rows of methods/*.cpp, and what their handlers share.
@@ -24,6 +28,10 @@ template <class Tag>
 [[nodiscard]] Result<void> need(Call& call, access::Op op, ObjectKind kind, Id<Tag> id) {
   return need(call, op, kind, id.value);
 }
+/// What one.*.chown asks for: MANAGE of the object, MANAGE of another owner, USE of another group;
+/// unset ids keep what there is. \pre a method that writes
+[[nodiscard]] Result<void> need_chown(Call& call, ObjectKind kind, std::int64_t id, UserId user,
+                                      GroupId group);
 /// CREATE of a kind of object.
 [[nodiscard]] Result<void> need_create(Call& call, access::Resource resource);
 [[nodiscard]] Result<void> need_admin(Call& call);

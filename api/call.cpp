@@ -1,0 +1,133 @@
+#include "api/call.h"
+
+#include "api/internal/methods.h"
+#include "api/internal/object_name.h"
+#include "compute/vm_template.h"
+
+namespace neph::api {
+namespace {
+
+access::Subject subject_of(const access::User& user) {
+  return {access::Resource::kUser, user.id.value, user.name, user.id, user.group,
+          access::Permissions{0600}, {}};
+}
+
+/// A group has no owner; its members may see it.
+access::Subject subject_of(const access::Group& group) {
+  return {access::Resource::kGroup, group.id.value, group.name, UserId{}, group.id,
+          access::Permissions{0040}, {}};
+}
+
+template <class Object>
+Result<access::Subject> as_subject(const Result<Object>& object) {
+  if (!object) return tl::unexpected(object.error());
+  return subject_of(*object);
+}
+
+Result<access::Subject> find_in_view(Call& call, ObjectKind kind, std::int64_t id) {
+  return TRY(call.view().find(kind, id))->subject;
+}
+
+Result<access::Subject> find_in_rows(Call& call, ObjectKind kind, std::int64_t id) {
+  db::Txn& txn = call.txn();
+  switch (kind) {
+    case ObjectKind::kVm: return as_subject(compute::find_vm(txn, VmId{id}));
+    case ObjectKind::kHost: return as_subject(compute::find_host(txn, HostId{id}));
+    case ObjectKind::kCluster: return as_subject(compute::find_cluster(txn, ClusterId{id}));
+    case ObjectKind::kTemplate: return as_subject(compute::find_template(txn, TemplateId{id}));
+    case ObjectKind::kImage: return as_subject(datastore::find_image(txn, ImageId{id}));
+    case ObjectKind::kDatastore:
+      return as_subject(datastore::find_datastore(txn, DatastoreId{id}));
+    case ObjectKind::kUser: return as_subject(access::find_user(txn, UserId{id}));
+    case ObjectKind::kGroup: return as_subject(access::find_group(txn, GroupId{id}));
+    case ObjectKind::kAcl:
+    case ObjectKind::kSnapshot:
+    case ObjectKind::kJob:
+    case ObjectKind::kQuota: return find_in_view(call, kind, id);
+  }
+  return find_in_view(call, kind, id);
+}
+
+Result<access::Subject> find_subject(Call& call, ObjectKind kind, std::int64_t id) {
+  auto subject = call.has_txn() ? find_in_rows(call, kind, id) : find_in_view(call, kind, id);
+  if (!subject && subject.error().code == Errc::kNotFound) {
+    return fail(Errc::kNotFound, "Error getting {} [{}].", object_name(kind), id);
+  }
+  return subject;
+}
+
+Result<void> authorize(Call& call, access::Op op, const access::Subject& subject) {
+  if (call.has_txn()) return access::authorize(call.txn(), call.actor(), op, subject);
+  return access::authorize(call.actor(), op, subject, call.view().acls);
+}
+
+}  // namespace
+
+Registry<Call> make_registry() {
+  Registry<Call> registry;
+  add_system_methods(registry);
+  add_user_methods(registry);
+  add_group_methods(registry);
+  add_host_methods(registry);
+  add_cluster_methods(registry);
+  add_datastore_methods(registry);
+  add_image_methods(registry);
+  add_template_methods(registry);
+  add_vm_methods(registry);
+  add_snapshot_methods(registry);
+  add_job_methods(registry);
+  return registry;
+}
+
+Result<void> need(Call& call, access::Op op, ObjectKind kind, std::int64_t id) {
+  return authorize(call, op, TRY(find_subject(call, kind, id)));
+}
+
+Result<void> need_chown(Call& call, ObjectKind kind, std::int64_t id, UserId user,
+                        GroupId group) {
+  const auto subject = TRY(find_subject(call, kind, id));
+  CHECK_OK(authorize(call, access::Op::kManage, subject));
+  if (user.is_set() && user != subject.owner) {
+    CHECK_OK(need(call, access::Op::kManage, ObjectKind::kUser, user));
+  }
+  if (group.is_set() && group != subject.group) {
+    CHECK_OK(need(call, access::Op::kUse, ObjectKind::kGroup, group));
+  }
+  return {};
+}
+
+Result<void> need_create(Call& call, access::Resource resource) {
+  access::Subject none;
+  none.kind = resource;
+  return authorize(call, access::Op::kCreate, none);
+}
+
+Result<void> need_admin(Call& call) {
+  if (call.actor().is_admin()) return {};
+  return fail(Errc::kDenied, "Only members of group 0 may do this.");
+}
+
+access::PermissionChange permission_change(std::vector<std::int64_t> bits) {
+  NEPH_ASSERT(bits.size() == 9);
+  return {std::move(bits)};
+}
+
+Result<EscapedText> show(Call& call, ObjectKind kind, std::int64_t id) {
+  const auto entry = call.view().find(kind, id);
+  if (!entry) return fail(Errc::kNotFound, "Error getting {} [{}].", object_name(kind), id);
+  CHECK_OK(access::authorize(call.actor(), access::Op::kUse, (*entry)->subject, call.view().acls));
+  return EscapedText{call.services().publisher.with_progress(**entry)};
+}
+
+Result<EscapedText> list(Call& call, ObjectKind kind, std::string_view tag,
+                         const view::ListAsk& ask) {
+  const auto entries = TRY(view::select(call.view(), kind, call.actor(), ask));
+  return EscapedText{view::pool_document(tag, entries, ask.is_full)};
+}
+
+Result<bool> is_append(std::int64_t update_type) {
+  if (update_type == 0 || update_type == 1) return update_type == 1;
+  return fail(Errc::kInvalid, "Wrong update type {}: 0 replaces, 1 merges", update_type);
+}
+
+}  // namespace neph::api
