@@ -51,7 +51,11 @@ struct Group {
 [[nodiscard]] std::string user_name(db::Txn& txn, UserId id);
 [[nodiscard]] std::string group_name(db::Txn& txn, GroupId id);
 
-/// The actor for a user, limited to one group when a token says so.
+/// UMASK of a user's template: octal text. nullopt for anything but 0..777.
+[[nodiscard]] std::optional<int> parse_umask(std::string_view octal);
+
+/// The actor for a user, limited to one group when a token says so. The name of a group that is
+/// not the primary one stays empty.
 [[nodiscard]] Actor actor_of(const User& user, GroupId effective_group, int default_umask);
 
 /// authorize() with the rules of the transaction.

@@ -24,7 +24,7 @@ enum class QuotaOwner { kUser = 1, kGroup = 2 };
 [[nodiscard]] std::vector<QuotaUse> list_quotas(db::Txn& txn, QuotaOwner kind, std::int64_t owner);
 
 /// The template of one.user.quota: VM=[...], DATASTORE=[ID=...,...], IMAGE=[ID=...,...]. Touches
-/// the owner. \returns kInvalid naming the attribute
+/// the owner. \returns kInvalid naming the attribute, kWrongState for user 0 and group 0
 Result<void> set_quota(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
                        const text::Template& ask);
 

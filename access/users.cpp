@@ -1,0 +1,218 @@
+#include "access/users.h"
+
+#include <algorithm>
+#include <array>
+
+#include "access/authenticator.h"
+#include "access/internal/user_rows.h"
+
+namespace neph::access {
+namespace {
+
+constexpr UserId kOneadmin{0};
+constexpr UserId kServeradmin{1};
+constexpr GroupId kAdmins{0};
+constexpr GroupId kUsers{1};
+
+constexpr std::string_view kTokenPassword = "TOKEN_PASSWORD";
+constexpr std::size_t kTokenBytes = 32;
+constexpr std::size_t kTokenLengthMax = 256;
+constexpr std::size_t kTokensMax = 10;
+/// A hundred years: longer periods would only overflow.
+constexpr std::int64_t kTokenSecondsMax = 3'153'600'000;
+
+/// The drivers of OpenNebula's AUTH_MAD_CONF. Only core and server_cipher log in here; users of
+/// the others come in through serveradmin.
+constexpr std::array<std::string_view, 8> kDrivers = {
+    "core", "public", "ssh", "x509", "ldap", "saml", "server_cipher", "server_x509"};
+
+bool is_white(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+Result<void> check_user_name(std::string_view name) {
+  CHECK_OK(check_name("user", name));
+  if (std::ranges::any_of(name, &is_white))
+    return fail(Errc::kInvalid, "Invalid NAME of the user, blanks are not allowed");
+  return {};
+}
+
+Result<std::string> driver_of(const NewUser& ask) {
+  if (ask.auth_driver.empty()) return "core";
+  if (std::ranges::find(kDrivers, ask.auth_driver) != kDrivers.end()) return ask.auth_driver;
+  return fail(Errc::kInvalid, "There is no auth driver \"{}\"; {} are known", ask.auth_driver,
+              fmt::join(kDrivers, ", "));
+}
+
+/// First is primary; without a wish, an administrator makes plain users and others their like.
+Result<std::vector<GroupId>> groups_of(db::Txn& txn, const Actor& actor, const NewUser& ask) {
+  if (ask.groups.empty()) return std::vector{actor.group == kAdmins ? kUsers : actor.group};
+  for (const GroupId group : ask.groups) (void)TRY(find_group(txn, group));
+  return ask.groups;
+}
+
+User with_token_password(User user) {
+  user.attributes.set(kTokenPassword, random_word(kTokenBytes));
+  return user;
+}
+
+Result<void> check_umask(const text::Template& attributes) {
+  const std::string* umask = attributes.find("UMASK");
+  if (umask == nullptr || parse_umask(*umask)) return {};
+  return fail(Errc::kInvalid, "UMASK is \"{}\"; it must be octal, from 0 to 777", *umask);
+}
+
+Result<std::string> delete_tokens(db::Txn& txn, UserId id, const std::string& token) {
+  if (token.empty()) {
+    internal::erase_tokens(txn, id);
+  } else if (!internal::erase_token(txn, id, token)) {
+    return fail(Errc::kInvalid, "Could not find the token of user [{}]", id);
+  }
+  return std::string{};
+}
+
+Result<void> check_token(const User& user, const TokenAsk& ask) {
+  if (ask.token.size() > kTokenLengthMax)
+    return fail(Errc::kInvalid, "The token has {} bytes and {} are allowed", ask.token.size(),
+                kTokenLengthMax);
+  if (ask.effective_group.is_set() &&
+      std::ranges::find(user.groups, ask.effective_group) == user.groups.end())
+    return fail(Errc::kInvalid, "User [{}] is not in group [{}], so no token can be limited to it",
+                user.id, ask.effective_group);
+  const bool is_known = std::ranges::find(user.tokens, ask.token, &LoginToken::token) !=
+                        user.tokens.end();
+  if (user.tokens.size() >= kTokensMax && !is_known)
+    return fail(Errc::kInvalid, "Max number of tokens limit reached: user [{}] has {}", user.id,
+                user.tokens.size());
+  return {};
+}
+
+// Selectors and rights of ACL rules, as OpenNebula numbers them.
+constexpr std::int64_t kGroupOne = 0x2'0000'0001;
+constexpr std::int64_t kAll = 0x4'0000'0000;
+constexpr std::int64_t kZoneZero = 0x1'0000'0000;
+/// VM, IMAGE, TEMPLATE, DOCUMENT, SECGROUP, VMGROUP and BACKUPJOB.
+constexpr std::int64_t kWhatUsersCreate = 0x121'4290'0000'0000;
+
+/// OpenNebula's default rules by their numbers. 1 and 2 are about zones and marketplaces, which
+/// nobody has to be let into here.
+constexpr std::array<AclRule, 4> kDefaultRules = {{
+    {AclId{0}, kGroupOne, kWhatUsersCreate | kAll, 8, kAll},
+    {AclId{3}, kGroupOne, 0x20'0000'0000 | kAll, 2, kZoneZero},
+    {AclId{4}, kGroupOne, 0x40'0000'0000 | kAll, 1, kZoneZero},
+    {AclId{5}, kGroupOne, 0x1000'0000'0000 | kAll, 1, kZoneZero},
+}};
+
+}  // namespace
+
+Result<UserId> create_user(db::Txn& txn, const Actor& actor, const NewUser& ask) {
+  CHECK_OK(check_user_name(ask.name));
+  if (const auto other = find_user_by_name(txn, ask.name))
+    return fail(Errc::kConflict, "NAME is already taken by USER {}.", other->id);
+  User user;
+  user.name = ask.name;
+  user.password_hash = ask.password_hash;
+  user.auth_driver = TRY(driver_of(ask));
+  user.groups = TRY(groups_of(txn, actor, ask));
+  user.group = user.groups.front();
+  return internal::insert_user(txn, with_token_password(std::move(user)));
+}
+
+Result<void> delete_user(db::Txn& txn, UserId id) {
+  (void)TRY(find_user(txn, id));
+  if (id == kOneadmin || id == kServeradmin)
+    return fail(Errc::kInvalid, "User [{}] is needed by the system and cannot be deleted", id);
+  const auto vms = internal::count_vms_of(txn, id);
+  const auto images = internal::count_images_of(txn, id);
+  if (vms > 0 || images > 0)
+    return fail(Errc::kWrongState, "User [{}] cannot be deleted: it owns {} VMs and {} images", id,
+                vms, images);
+  internal::erase_user(txn, id);
+  return {};
+}
+
+Result<void> set_password_hash(db::Txn& txn, UserId id, std::string_view hash) {
+  (void)TRY(find_user(txn, id));
+  internal::save_password_hash(txn, id, hash);
+  internal::erase_tokens(txn, id);
+  return {};
+}
+
+Result<void> update_user(db::Txn& txn, UserId id, const text::Template& change, bool is_append) {
+  const User user = TRY(find_user(txn, id));
+  text::Template attributes = change;
+  if (is_append) {
+    attributes = user.attributes;
+    attributes.merge(change);
+  } else if (const std::string* token = user.attributes.find(kTokenPassword);
+             token != nullptr && !attributes.has(kTokenPassword)) {
+    // Front ends make their tokens with it and would lock the user out without.
+    attributes.set(kTokenPassword, *token);
+  }
+  CHECK_OK(check_umask(attributes));
+  CHECK_OK(attributes.check_limits(text::kStoredLimits));
+  internal::save_attributes(txn, id, attributes);
+  return {};
+}
+
+Result<void> set_primary_group(db::Txn& txn, UserId id, GroupId group) {
+  const User user = TRY(find_user(txn, id));
+  (void)TRY(find_group(txn, group));
+  if (group == user.group) return {};
+  std::vector<GroupId> groups = user.groups;
+  // As OpenNebula does it: a secondary group becomes the primary one and the old one stays, but
+  // moving into a new group means leaving the old one.
+  const bool was_member = std::ranges::find(groups, group) != groups.end();
+  if (!was_member) {
+    std::erase(groups, user.group);
+    groups.push_back(group);
+  }
+  internal::save_groups(txn, id, group, groups);
+  internal::erase_useless_tokens(txn, id);
+  return {};
+}
+
+Result<std::string> set_login_token(db::Txn& txn, UserId id, const TokenAsk& ask) {
+  if (ask.seconds < -1)
+    return fail(Errc::kInvalid, "Wrong valid period for token: {}", ask.seconds);
+  (void)TRY(find_user(txn, id));
+  if (ask.seconds == 0) return delete_tokens(txn, id, ask.token);
+  internal::erase_useless_tokens(txn, id);
+  CHECK_OK(check_token(TRY(find_user(txn, id)), ask));
+  LoginToken token{ask.token, {}, ask.effective_group};
+  if (token.token.empty()) token.token = random_word(kTokenBytes);
+  if (ask.seconds > 0)
+    token.expires = Instant{(txn.at().seconds() + std::min(ask.seconds, kTokenSecondsMax)) * 1000};
+  internal::save_token(txn, id, token);
+  return token.token;
+}
+
+Result<void> check_password(std::string_view password) {
+  if (password.empty()) return fail(Errc::kInvalid, "Invalid password, it cannot be empty");
+  if (std::ranges::any_of(password, &is_white))
+    return fail(Errc::kInvalid, "Invalid password, it cannot contain white space");
+  return {};
+}
+
+Result<void> bootstrap(db::Txn& txn, const Bootstrap& ask) {
+  if (find_group(txn, kAdmins))
+    return fail(Errc::kConflict, "The store has its first users and groups already");
+  internal::insert_group_as(txn, kAdmins, "oneadmin");
+  internal::insert_group_as(txn, kUsers, "users");
+  User oneadmin;
+  oneadmin.id = kOneadmin;
+  oneadmin.name = "oneadmin";
+  oneadmin.password_hash = ask.oneadmin_hash;
+  oneadmin.auth_driver = "core";
+  oneadmin.group = kAdmins;
+  oneadmin.groups = {kAdmins};
+  internal::insert_user_as(txn, with_token_password(oneadmin));
+  User serveradmin = oneadmin;
+  serveradmin.id = kServeradmin;
+  serveradmin.name = "serveradmin";
+  serveradmin.password_hash = ask.serveradmin_hash;
+  serveradmin.auth_driver = "server_cipher";
+  internal::insert_user_as(txn, with_token_password(serveradmin));
+  for (const AclRule& rule : kDefaultRules) internal::insert_acl_as(txn, rule);
+  return {};
+}
+
+}  // namespace neph::access
