@@ -179,7 +179,7 @@ void Dispatcher::hash_password(const RequestPtr& request, const std::string& pas
   }
   if (lanes_.passwords().backlog() >= kHashesMax) {
     return request->refuse(
-        Error{Errc::kExhausted, "Too many passwords are waiting to be hashed; try again later", {}});
+        Error{Errc::kExhausted, "Too many passwords are waiting to be hashed; try later", {}});
   }
   lanes_.passwords().post([this, request, password] {
     request->guard([&] {
