@@ -1,10 +1,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "access/directory.h"
 #include "base/lanes.h"
@@ -13,8 +13,12 @@ namespace neph::access {
 
 /// A fresh argon2id hash of a password (libsodium). Takes about 50 ms and 64 MiB: passwords lane.
 [[nodiscard]] Result<std::string> hash_password(const std::string& password);
-/// Random text for passwords and tokens, from the kernel's generator.
+/// Random text for passwords and tokens, from the kernel's generator: two hexadecimal digits for
+/// each byte.
 [[nodiscard]] std::string random_word(std::size_t bytes);
+/// What is stored for users of the driver server_cipher: SHA-256 in small hexadecimal digits. A
+/// text that is such a hash already stays as it is, since `oneuser passwd --sha256` hashes itself.
+[[nodiscard]] std::string server_cipher_hash(const std::string& password);
 
 /// Turns session strings into actors. Users are looked up where the caller says, so that it works
 /// over the view; a password that was verified is remembered under a keyed digest for a while.
@@ -35,8 +39,9 @@ class Authenticator {
   Authenticator& operator=(const Authenticator&) = delete;
 
   /// Any thread. `done` is called at once, on this thread, for a remembered password or a login
-  /// token, else on the passwords lane. The error is kUnauthenticated whatever the reason; the
-  /// reason is logged. Forms: "user:password", "user:token", "serveradmin:target:token".
+  /// token, else on the passwords lane. The error is kUnauthenticated whatever the reason, which is
+  /// logged; only a full backlog is told, as kUnavailable. Forms: "user:password", "user:token",
+  /// "serveradmin:target:token", "serveradmin:target:group:token".
   void authenticate(const std::string& session, Done done);
   /// Forgets what is remembered of a user: password changed, user disabled or deleted.
   void forget(UserId user);

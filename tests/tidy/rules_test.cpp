@@ -152,6 +152,8 @@ TEST(TidyPlaces, KeepMutexesWhereThreadsMeet) {
   const std::string text = "std::mutex a;\n";
   EXPECT_EQ(lines_found(mutexes_are_where_threads_meet, "compute/a.h", text), Lines{1});
   EXPECT_EQ(lines_found(mutexes_are_where_threads_meet, "base/a.h", text), Lines{});
+  EXPECT_EQ(lines_found(mutexes_are_where_threads_meet, "access/users.cpp", text), Lines{1});
+  EXPECT_EQ(lines_found(mutexes_are_where_threads_meet, "access/authenticator.cpp", text), Lines{});
 }
 
 TEST(TidyPlaces, TakeTheTimeFromTheClock) {
