@@ -17,7 +17,8 @@ namespace neph::compute {
 /// What one.host.* does. Transactions on the store lane; rights are the caller's business.
 class HostService {
  public:
-  explicit HostService(const Settings& settings) : settings_(settings) {}
+  HostService(const Settings& settings, const DriverCatalogue& drivers)
+      : settings_(settings), drivers_(drivers) {}
   /// `vm_mad` "dummy" makes a simulated host. The URI is LIBVIRT_URI of the host's template, set
   /// by update(), or made from the pattern.
   Result<HostId> allocate(db::Txn& txn, const std::string& name, const std::string& im_mad,
@@ -30,6 +31,7 @@ class HostService {
 
  private:
   const Settings& settings_;
+  const DriverCatalogue& drivers_;
 };
 
 /// Watches hosts: connects, measures, reconciles what runs there with what should, at each

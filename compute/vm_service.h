@@ -52,13 +52,22 @@ class VmService {
   /// Refused while a snapshot of somebody else waits for one of its disks, naming it.
   Result<void> chown(db::Txn& txn, VmId vm, UserId user, GroupId group);
 
-  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.cleanup, vm.sweep.
+  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.look, vm.sweep.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] const DriverCatalogue& drivers() const { return drivers_; }
 
  private:
+  struct HaltAsk {
+    HaltTarget target;
+    Stand next;
+    bool is_hard;
+    UserId by;
+  };
+  Result<void> halt(db::Txn& txn, Vm& vm, const HaltAsk& ask);
+  Result<void> go_on(db::Txn& txn, UserId by, Vm& vm, Recover how);
+
   Settings settings_;
   const DriverCatalogue& drivers_;
 };

@@ -7,6 +7,7 @@
 
 #include "access/permissions.h"
 #include "base/clock.h"
+#include "compute/settings.h"
 #include "db/database.h"
 #include "text/template.h"
 
@@ -26,14 +27,26 @@ struct VmTemplate {
 [[nodiscard]] std::vector<TemplateId> list_templates(db::Txn& txn);
 [[nodiscard]] access::Subject subject_of(const VmTemplate& vm_template);
 
-/// What one.template.* does; rights on existing templates are the caller's business.
-Result<TemplateId> create_template(db::Txn& txn, const access::Actor& actor,
-                                   const text::Template& ask);
+/// What one.template.* does; rights on existing templates are the caller's business. Names are
+/// unique per owner.
+///
+/// Checks CREATE TEMPLATE itself. \returns kDenied, kInvalid (name), kConflict (name taken)
+[[nodiscard]] Result<TemplateId> create_template(db::Txn& txn, const access::Actor& actor,
+                                                 const Settings& settings,
+                                                 const text::Template& ask);
 void delete_template(db::Txn& txn, TemplateId id);
-Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& name);
-Result<void> update_template(db::Txn& txn, const access::Actor& actor, TemplateId id,
-                             const text::Template& change, bool is_append);
-Result<void> chmod_template(db::Txn& txn, TemplateId id, access::Permissions permissions);
-Result<void> chown_template(db::Txn& txn, TemplateId id, UserId user, GroupId group);
+[[nodiscard]] Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& name);
+struct TemplateChange {
+  TemplateId id;
+  text::Template change;
+  bool is_append = false;  ///< merged; else it is the whole template from now on
+};
+/// \returns kDenied for a restricted attribute that was not there before
+[[nodiscard]] Result<void> update_template(db::Txn& txn, const access::Actor& actor,
+                                           const Settings& settings, const TemplateChange& ask);
+[[nodiscard]] Result<void> chmod_template(db::Txn& txn, TemplateId id,
+                                          access::Permissions permissions);
+/// An unset id keeps the user or the group.
+[[nodiscard]] Result<void> chown_template(db::Txn& txn, TemplateId id, UserId user, GroupId group);
 
 }  // namespace neph::compute

@@ -1,6 +1,6 @@
 #include "compute/internal/stored.h"
 
-#include "base/result.h"
+#include "db/database.h"
 
 namespace neph::compute {
 namespace {
@@ -9,7 +9,8 @@ constexpr std::string_view kVectorName = "V";
 
 text::Template stored_template(const std::string& text) {
   auto parsed = text::Template::parse(text, text::kStoredLimits);
-  NEPH_ASSERT(parsed.has_value());
+  if (!parsed)
+    throw db::Failure({Errc::kInternal, "a stored template is damaged", parsed.error().text()});
   return std::move(*parsed);
 }
 

@@ -9,8 +9,8 @@
 /// How this room's rows keep what is no plain column.
 namespace neph::compute {
 
-/// A template out of a column. What is stored was written by Template::to_text(), so a text that
-/// does not parse is a programmer's error.
+/// A template column. Only this daemon writes it, so one that does not parse means a damaged
+/// store: the transaction ends (db::Failure) before something is written on top of it.
 [[nodiscard]] text::Template stored_template(const std::string& text);
 /// One vector attribute in a column, and back.
 [[nodiscard]] text::Vector stored_vector(const std::string& text);

@@ -1,0 +1,195 @@
+#include "compute/guest_facts.h"
+
+#include <ctime>
+
+#include "base/log.h"
+#include "compute/host.h"
+#include "datastore/holds.h"
+#include "jobs/queue.h"
+
+namespace neph::compute {
+namespace {
+
+using datastore::Grade;
+using datastore::GuestEnd;
+using hypervisor_driver::StopReason;
+
+/// What a stop says about the file systems, when nobody was ending the VM.
+struct Verdict {
+  Grade grade;
+  GuestEnd end;
+};
+Verdict judge(StopReason reason) {
+  switch (reason) {
+    case StopReason::kShutdown: return {Grade::kShutdown, GuestEnd::kOrderly};
+    case StopReason::kUnknown: return {Grade::kUnknown, GuestEnd::kUnseen};
+    default: return {Grade::kCrash, GuestEnd::kCut};
+  }
+}
+
+GuestEnd final_end(Grade grade) {
+  switch (grade) {
+    case Grade::kShutdown: return GuestEnd::kFinalOrderly;
+    case Grade::kUnknown: return GuestEnd::kFinalUnseen;
+    default: return GuestEnd::kFinalCut;
+  }
+}
+
+std::string_view words_for(StopReason reason) {
+  switch (reason) {
+    case StopReason::kShutdown: return "the guest switched itself off";
+    case StopReason::kDestroyed: return "somebody cut the guest's power on its host";
+    case StopReason::kCrashed: return "the guest's kernel crashed";
+    case StopReason::kFailed: return "the guest's QEMU process died";
+    case StopReason::kSaved: return "somebody saved the guest's memory on its host";
+    case StopReason::kMigrated: return "somebody moved the guest to another host";
+    case StopReason::kUnknown: break;
+  }
+  return "the guest stopped while nobody watched";
+}
+
+void close_history(db::Txn& txn, VmId vm, HistoryAction action) {
+  change_history(txn, vm, [&](HistoryRecord& record) {
+    if (!record.running_ended.is_set() && record.running_started.is_set()) {
+      record.running_ended = txn.at();
+    }
+    if (record.action == HistoryAction::kNone) record.action = action;
+  });
+}
+
+/// The guest of a RUNNING or UNKNOWN VM stopped without our doing.
+void stop_by_itself(db::Txn& txn, Vm& vm, StopReason reason, Instant at) {
+  const Verdict verdict = judge(reason);
+  set_stand(vm, {VmState::kPoweroff, LcmState::kInit});
+  vm.rest_grade = verdict.grade;
+  vm.job = {};
+  if (reason != StopReason::kShutdown) put_error(vm, txn.at(), std::string(words_for(reason)));
+  save_vm(txn, vm);
+  close_history(txn, vm.id, HistoryAction::kMonitor);
+  datastore::apply_guest_end(txn, vm.id, verdict.end, at);
+  log::info("vm.stopped", {{"vm", vm.id}, {"why", words_for(reason)}});
+}
+
+/// The guest of a VM that we are ending, or switching off, stopped.
+void stop_as_asked(db::Txn& txn, Vm& vm, const HaltRow& row, StopReason reason, Instant at) {
+  const Verdict verdict = judge(reason);
+  vm.rest_grade = verdict.grade;
+  save_vm(txn, vm);
+  const bool is_final = row.end == VmState::kDone;
+  datastore::apply_guest_end(txn, vm.id, is_final ? final_end(verdict.grade) : verdict.end, at);
+  jobs::wake(txn, stopped_key(vm.id));
+  log::info("vm.stopped", {{"vm", vm.id}, {"why", words_for(reason)}});
+}
+
+}  // namespace
+
+std::string stopped_key(VmId vm) { return fmt::format("vm.stopped/{}", vm); }
+
+void set_stand(Vm& vm, Stand stand) {
+  vm.state = stand.state;
+  vm.lcm = stand.lcm;
+  vm.wait_reason.clear();
+  if (stand.state != VmState::kPending) vm.pending_reason.clear();
+}
+
+void put_error(Vm& vm, Instant at, const std::string& text) {
+  const std::time_t seconds = at.seconds();
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> when{};
+  std::strftime(when.data(), when.size(), "%a %b %e %H:%M:%S %Y", &parts);
+  vm.user_attributes.set("ERROR", fmt::format("{}: {}", when.data(), text));
+}
+
+void change_history(db::Txn& txn, VmId vm, const std::function<void(HistoryRecord&)>& change) {
+  auto records = list_history(txn, vm);
+  if (records.empty()) return;
+  change(records.back());
+  save_history(txn, vm, records.back());
+}
+
+void apply_off(db::Txn& txn, VmId id, StopReason reason, Instant at) {
+  auto vm = find_vm(txn, id);
+  if (!vm || vm->state != VmState::kActive) return;
+  if (vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown) {
+    return stop_by_itself(txn, *vm, reason, at);
+  }
+  const HaltRow* halt = find_halt_by_shutdown(vm->lcm);
+  if (halt == nullptr || vm->rest_grade != Grade::kNone) return;
+  stop_as_asked(txn, *vm, *halt, reason, at);
+}
+
+void apply_alive(db::Txn& txn, VmId id) {
+  auto vm = find_vm(txn, id);
+  if (!vm) return;
+  const Stand stand = stand_of(*vm);
+  const bool was_off = stand.state == VmState::kPoweroff || stand.state == VmState::kSuspended;
+  if (!was_off && stand != active(LcmState::kUnknown)) return;
+  set_stand(*vm, active(LcmState::kRunning));
+  vm->rest_grade = Grade::kNone;
+  vm->user_attributes.erase("ERROR");
+  save_vm(txn, *vm);
+  if (was_off) {
+    change_history(txn, id, [&](HistoryRecord& record) {
+      record.running_ended = {};
+      record.action = HistoryAction::kNone;
+    });
+  }
+  log::info("vm.alive", {{"vm", id}});
+}
+
+void apply_paused(db::Txn& txn, VmId id, std::string_view why) {
+  auto vm = find_vm(txn, id);
+  if (!vm) return;
+  const Stand stand = stand_of(*vm);
+  if (stand != active(LcmState::kRunning) && stand != active(LcmState::kUnknown)) return;
+  set_stand(*vm, {VmState::kSuspended, LcmState::kInit});
+  vm->rest_grade = Grade::kCrash;
+  vm->memory_path.clear();
+  put_error(*vm, txn.at(), fmt::format("the guest is paused on its host{}{}",
+                                       why.empty() ? "" : ": ", why));
+  save_vm(txn, *vm);
+  log::warn("vm.paused", {{"vm", id}, {"why", why}});
+}
+
+void apply_lost(db::Txn& txn, VmId id, std::string_view why) {
+  auto vm = find_vm(txn, id);
+  if (!vm || stand_of(*vm) != active(LcmState::kRunning)) return;
+  set_stand(*vm, active(LcmState::kUnknown));
+  put_error(*vm, txn.at(), fmt::format("its host cannot be asked: {}", why));
+  save_vm(txn, *vm);
+  log::warn("vm.unknown", {{"vm", id}, {"why", why}});
+}
+
+void fire_final_holds(db::Txn& txn, const Vm& vm) {
+  datastore::apply_guest_end(txn, vm.id, final_end(vm.rest_grade), txn.at());
+}
+
+void end_vm(db::Txn& txn, Vm& vm) {
+  fire_final_holds(txn, vm);
+  for (VmDisk& disk : list_disks(txn, vm.id)) {
+    disk.is_retained = disk.is_present && !datastore::list_holds(txn, vm.id, disk.id).empty();
+    if (!disk.is_retained) disk.is_present = false;
+    save_disk(txn, disk);
+    if (!disk.is_retained) continue;
+    jobs::NewJob sweep;
+    sweep.kind = "vm.sweep";
+    sweep.step = "sweep";
+    sweep.vm = vm.id;
+    sweep.host = vm.host;
+    sweep.datastore = vm.system_datastore;
+    sweep.args.set("DISK", fmt::format("{}", disk.id));
+    jobs::enqueue(txn, sweep);
+  }
+  set_stand(vm, {VmState::kDone, LcmState::kInit});
+  vm.ended = txn.at();
+  vm.job = {};
+  vm.memory_path.clear();
+  save_vm(txn, vm);
+  change_history(txn, vm.id, [&](HistoryRecord& record) {
+    if (!record.ended.is_set()) record.ended = txn.at();
+  });
+  log::info("vm.done", {{"vm", vm.id}});
+}
+
+}  // namespace neph::compute

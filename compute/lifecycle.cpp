@@ -1,0 +1,298 @@
+#include "compute/lifecycle.h"
+
+#include <algorithm>
+#include <array>
+
+namespace neph::compute {
+namespace {
+
+constexpr Stand rest(VmState state) { return {state, LcmState::kInit}; }
+constexpr Stand kRunning = active(LcmState::kRunning);
+constexpr Stand kUnknown = active(LcmState::kUnknown);
+constexpr Stand kOff = rest(VmState::kPoweroff);
+constexpr Stand kPending = rest(VmState::kPending);
+
+constexpr std::array kActions = std::to_array<ActionRow>({
+    {Action::kHold, kPending, Course::kHold, rest(VmState::kHold)},
+    {Action::kRelease, rest(VmState::kHold), Course::kRelease, kPending},
+
+    {Action::kSuspend, kRunning, Course::kSave, active(LcmState::kSaveSuspend)},
+    {Action::kStop, kRunning, Course::kSave, active(LcmState::kSaveStop)},
+    {Action::kStop, rest(VmState::kSuspended), Course::kSave, active(LcmState::kEpilogStop)},
+
+    {Action::kResume, rest(VmState::kSuspended), Course::kBoot, active(LcmState::kBootSuspended)},
+    {Action::kResume, kOff, Course::kBoot, active(LcmState::kBootPoweroff)},
+    {Action::kResume, kUnknown, Course::kBoot, active(LcmState::kBootUnknown)},
+    {Action::kResume, rest(VmState::kStopped), Course::kRequeue, kPending},
+    {Action::kResume, rest(VmState::kUndeployed), Course::kRequeue, kPending},
+
+    {Action::kPoweroff, kRunning, Course::kHalt, active(LcmState::kShutdownPoweroff)},
+    {Action::kPoweroff, kUnknown, Course::kHalt, active(LcmState::kShutdownPoweroff)},
+    {Action::kPoweroffHard, kRunning, Course::kHalt, active(LcmState::kShutdownPoweroff)},
+    {Action::kPoweroffHard, kUnknown, Course::kHalt, active(LcmState::kShutdownPoweroff)},
+    {Action::kPoweroffHard, active(LcmState::kShutdownPoweroff), Course::kHarden,
+     active(LcmState::kShutdownPoweroff)},
+
+    {Action::kUndeploy, kRunning, Course::kHalt, active(LcmState::kShutdownUndeploy)},
+    {Action::kUndeploy, kUnknown, Course::kHalt, active(LcmState::kShutdownUndeploy)},
+    {Action::kUndeploy, kOff, Course::kHalt, active(LcmState::kEpilogUndeploy)},
+    {Action::kUndeployHard, kRunning, Course::kHalt, active(LcmState::kShutdownUndeploy)},
+    {Action::kUndeployHard, kUnknown, Course::kHalt, active(LcmState::kShutdownUndeploy)},
+    {Action::kUndeployHard, kOff, Course::kHalt, active(LcmState::kEpilogUndeploy)},
+    {Action::kUndeployHard, active(LcmState::kShutdownUndeploy), Course::kHarden,
+     active(LcmState::kShutdownUndeploy)},
+
+    {Action::kTerminate, kRunning, Course::kHalt, active(LcmState::kShutdown)},
+    {Action::kTerminate, kUnknown, Course::kHalt, active(LcmState::kShutdown)},
+    {Action::kTerminateHard, kRunning, Course::kHalt, active(LcmState::kShutdown)},
+    {Action::kTerminateHard, kUnknown, Course::kHalt, active(LcmState::kShutdown)},
+    {Action::kTerminateHard, active(LcmState::kShutdown), Course::kHarden,
+     active(LcmState::kShutdown)},
+
+    {Action::kReboot, kRunning, Course::kReboot, kRunning},
+    {Action::kRebootHard, kRunning, Course::kReboot, kRunning},
+
+    {Action::kResched, kRunning, Course::kMark, kRunning},
+    {Action::kResched, kUnknown, Course::kMark, kUnknown},
+    {Action::kResched, kOff, Course::kMark, kOff},
+    {Action::kUnresched, kRunning, Course::kUnmark, kRunning},
+    {Action::kUnresched, kUnknown, Course::kUnmark, kUnknown},
+    {Action::kUnresched, kOff, Course::kUnmark, kOff},
+});
+
+/// Where both forms of terminate do the same: the guest is off.
+constexpr std::array kTerminateAtRest = std::to_array<ActionRow>({
+    {Action::kTerminate, rest(VmState::kInit), Course::kEnd, rest(VmState::kDone)},
+    {Action::kTerminate, kPending, Course::kEnd, rest(VmState::kDone)},
+    {Action::kTerminate, rest(VmState::kHold), Course::kEnd, rest(VmState::kDone)},
+    {Action::kTerminate, rest(VmState::kCloning), Course::kEnd, rest(VmState::kDone)},
+    {Action::kTerminate, rest(VmState::kCloningFailure), Course::kEnd, rest(VmState::kDone)},
+    {Action::kTerminate, kOff, Course::kHalt, active(LcmState::kEpilog)},
+    {Action::kTerminate, rest(VmState::kSuspended), Course::kHalt, active(LcmState::kEpilog)},
+    {Action::kTerminate, rest(VmState::kStopped), Course::kHalt, active(LcmState::kEpilog)},
+    {Action::kTerminate, rest(VmState::kUndeployed), Course::kHalt, active(LcmState::kEpilog)},
+    {Action::kTerminate, active(LcmState::kBootFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kPrologFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kEpilogFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kEpilogStopFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kEpilogUndeployFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kBootUndeployFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kBootStoppedFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kPrologResumeFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kPrologUndeployFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+});
+
+constexpr std::array kDeploys = std::to_array<DeployRow>({
+    {DeployMode::kNew, "NEW", LcmState::kProlog, active(LcmState::kPrologFailure), LcmState::kBoot,
+     active(LcmState::kBootFailure), ""},
+    {DeployMode::kStopped, "STOPPED", LcmState::kPrologResume,
+     active(LcmState::kPrologResumeFailure), LcmState::kBootStopped,
+     active(LcmState::kBootStoppedFailure), "memory"},
+    {DeployMode::kUndeployed, "UNDEPLOYED", LcmState::kPrologUndeploy,
+     active(LcmState::kPrologUndeployFailure), LcmState::kBootUndeploy,
+     active(LcmState::kBootUndeployFailure), ""},
+    {DeployMode::kPoweroff, "POWEROFF", LcmState::kInit, kOff, LcmState::kBootPoweroff, kOff, ""},
+    {DeployMode::kSuspended, "SUSPENDED", LcmState::kInit, rest(VmState::kSuspended),
+     LcmState::kBootSuspended, rest(VmState::kSuspended), "memory"},
+    {DeployMode::kUnknown, "UNKNOWN", LcmState::kInit, kUnknown, LcmState::kBootUnknown, kUnknown,
+     ""},
+});
+
+constexpr std::array kHalts = std::to_array<HaltRow>({
+    {HaltTarget::kPoweroff, "POWEROFF", LcmState::kShutdownPoweroff, LcmState::kInit,
+     VmState::kPoweroff, kOff, HistoryAction::kPoweroff, HistoryAction::kPoweroffHard},
+    {HaltTarget::kUndeployed, "UNDEPLOYED", LcmState::kShutdownUndeploy, LcmState::kEpilogUndeploy,
+     VmState::kUndeployed, active(LcmState::kEpilogUndeployFailure), HistoryAction::kUndeploy,
+     HistoryAction::kUndeployHard},
+    {HaltTarget::kDone, "DONE", LcmState::kShutdown, LcmState::kEpilog, VmState::kDone,
+     active(LcmState::kEpilogFailure), HistoryAction::kTerminate, HistoryAction::kTerminateHard},
+    {HaltTarget::kDeleted, "DELETED", LcmState::kCleanupDelete, LcmState::kCleanupDelete,
+     VmState::kDone, active(LcmState::kEpilogFailure), HistoryAction::kDelete,
+     HistoryAction::kDelete},
+});
+
+constexpr auto kNew = DeployMode::kNew;
+constexpr auto kStopped = DeployMode::kStopped;
+constexpr auto kUndeployed = DeployMode::kUndeployed;
+constexpr std::nullopt_t kNone = std::nullopt;
+
+constexpr std::array kRecovers = std::to_array<RecoverRow>({
+    {LcmState::kProlog, false, kNew, "prolog", kNone},
+    {LcmState::kPrologFailure, true, kNew, "prolog", kNone},
+    {LcmState::kBoot, false, kNew, "boot", kNone},
+    {LcmState::kBootFailure, true, kNew, "boot", kNone},
+    {LcmState::kPrologResume, false, kStopped, "prolog", kNone},
+    {LcmState::kPrologResumeFailure, true, kStopped, "prolog", kNone},
+    {LcmState::kBootStopped, false, kStopped, "boot", kNone},
+    {LcmState::kBootStoppedFailure, true, kStopped, "boot", kNone},
+    {LcmState::kPrologUndeploy, false, kUndeployed, "prolog", kNone},
+    {LcmState::kPrologUndeployFailure, true, kUndeployed, "prolog", kNone},
+    {LcmState::kBootUndeploy, false, kUndeployed, "boot", kNone},
+    {LcmState::kBootUndeployFailure, true, kUndeployed, "boot", kNone},
+    {LcmState::kBootPoweroff, false, DeployMode::kPoweroff, "boot", kNone},
+    {LcmState::kBootSuspended, false, DeployMode::kSuspended, "boot", kNone},
+    {LcmState::kBootUnknown, false, DeployMode::kUnknown, "boot", kNone},
+    {LcmState::kShutdownPoweroff, false, kNone, "ask", HaltTarget::kPoweroff},
+    {LcmState::kShutdownUndeploy, false, kNone, "ask", HaltTarget::kUndeployed},
+    {LcmState::kShutdown, false, kNone, "ask", HaltTarget::kDone},
+    {LcmState::kEpilog, false, kNone, "release", HaltTarget::kDone},
+    {LcmState::kEpilogFailure, true, kNone, "release", HaltTarget::kDone},
+    {LcmState::kEpilogUndeploy, false, kNone, "release", HaltTarget::kUndeployed},
+    {LcmState::kEpilogUndeployFailure, true, kNone, "release", HaltTarget::kUndeployed},
+    {LcmState::kCleanupDelete, false, kNone, "ask", HaltTarget::kDeleted},
+    {LcmState::kSaveSuspend, false, kNone, "save", kNone},
+    {LcmState::kSaveStop, false, kNone, "save", kNone},
+    {LcmState::kEpilogStop, false, kNone, "release", kNone},
+    {LcmState::kEpilogStopFailure, true, kNone, "release", kNone},
+});
+
+constexpr bool is_busy(Stand stand) {
+  return stand.state == VmState::kActive && stand.lcm != LcmState::kRunning &&
+         stand.lcm != LcmState::kUnknown;
+}
+
+constexpr bool has_no_doubles() {
+  for (std::size_t a = 0; a < kActions.size(); ++a) {
+    for (std::size_t b = a + 1; b < kActions.size(); ++b) {
+      if (kActions[a].action == kActions[b].action && kActions[a].from == kActions[b].from) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+static_assert(has_no_doubles(), "an action does one thing in one state");
+
+/// "Nothing is stuck": whatever state a table leads to while a job works has a row for recover.
+constexpr bool every_busy_state_recovers() {
+  const auto recovers = [](Stand stand) {
+    if (!is_busy(stand)) return true;
+    for (const auto& row : kRecovers) {
+      if (row.from == stand.lcm) return true;
+    }
+    return false;
+  };
+  for (const auto& row : kActions) {
+    if (!recovers(row.next)) return false;
+  }
+  for (const auto& row : kTerminateAtRest) {
+    if (!recovers(row.next)) return false;
+  }
+  for (const auto& row : kDeploys) {
+    if (row.prolog != LcmState::kInit && !recovers(active(row.prolog))) return false;
+    if (!recovers(active(row.boot)) || !recovers(row.prolog_failed)) return false;
+    if (!recovers(row.boot_failed)) return false;
+  }
+  for (const auto& row : kHalts) {
+    if (!recovers(active(row.shutdown)) || !recovers(row.epilog_failed)) return false;
+  }
+  return true;
+}
+static_assert(every_busy_state_recovers(), "a busy state without a way out");
+
+std::string text_of(Stand stand) { return std::string(shown_name(stand.state, stand.lcm)); }
+
+}  // namespace
+
+std::span<const ActionRow> action_rows() { return kActions; }
+std::span<const DeployRow> deploy_rows() { return kDeploys; }
+std::span<const HaltRow> halt_rows() { return kHalts; }
+
+const ActionRow* find_row(Action action, Stand from) {
+  const auto in = [&](const auto& rows, Action wanted) -> const ActionRow* {
+    for (const auto& row : rows) {
+      if (row.action == wanted && row.from == from) return &row;
+    }
+    return nullptr;
+  };
+  if (const ActionRow* row = in(kActions, action)) return row;
+  const bool is_end = action == Action::kTerminate || action == Action::kTerminateHard;
+  return is_end ? in(kTerminateAtRest, Action::kTerminate) : nullptr;
+}
+
+const DeployRow& deploy_row(DeployMode mode) { return kDeploys.at(static_cast<int>(mode)); }
+const HaltRow& halt_row(HaltTarget target) { return kHalts.at(static_cast<int>(target)); }
+
+const DeployRow* find_deploy_row(std::string_view name) {
+  const auto row = std::ranges::find(kDeploys, name, &DeployRow::name);
+  return row == kDeploys.end() ? nullptr : &*row;
+}
+
+const HaltRow* find_halt_row(std::string_view name) {
+  const auto row = std::ranges::find(kHalts, name, &HaltRow::name);
+  return row == kHalts.end() ? nullptr : &*row;
+}
+
+const RecoverRow* find_recover_row(LcmState from) {
+  const auto row = std::ranges::find(kRecovers, from, &RecoverRow::from);
+  return row == kRecovers.end() ? nullptr : &*row;
+}
+
+const HaltRow* find_halt_by_shutdown(LcmState lcm) {
+  const auto row = std::ranges::find(kHalts, lcm, &HaltRow::shutdown);
+  return row == kHalts.end() ? nullptr : &*row;
+}
+
+bool may_run(Stand stand) {
+  if (stand.state != VmState::kActive) return false;
+  switch (stand.lcm) {
+    case LcmState::kRunning:
+    case LcmState::kUnknown:
+    case LcmState::kSaveStop:
+    case LcmState::kSaveSuspend:
+    case LcmState::kShutdown:
+    case LcmState::kShutdownPoweroff:
+    case LcmState::kShutdownUndeploy:
+    case LcmState::kCleanupDelete: return true;
+    default: return false;
+  }
+}
+
+std::string lifecycle_markdown() {
+  std::string text =
+      "# Life cycle of a VM\n\nPrinted from the tables in `compute/lifecycle.cpp`; a test keeps "
+      "this page fresh. An action in a state\nthat has no row is refused. Terminate and "
+      "terminate-hard do the same where the guest is off.\n\n## Actions\n\n"
+      "| action | in | shown then |\n|---|---|---|\n";
+  for (const auto& row : kActions) {
+    text += fmt::format("| {} | {} | {} |\n", name_of(row.action), text_of(row.from),
+                        text_of(row.next));
+  }
+  for (const auto& row : kTerminateAtRest) {
+    text += fmt::format("| terminate[-hard] | {} | {} |\n", text_of(row.from), text_of(row.next));
+  }
+  text += "\n## Ways to a running guest\n\n| from | prolog | fails to | boot | fails to |\n"
+          "|---|---|---|---|---|\n";
+  for (const auto& row : kDeploys) {
+    const bool has_prolog = row.prolog != LcmState::kInit;
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", row.name,
+                        has_prolog ? name_of(row.prolog) : "-",
+                        has_prolog ? text_of(row.prolog_failed) : "-", name_of(row.boot),
+                        text_of(row.boot_failed));
+  }
+  text += "\n## Ways to a guest that is off\n\n| to | shutdown | epilog | fails to |\n"
+          "|---|---|---|---|\n";
+  for (const auto& row : kHalts) {
+    text += fmt::format("| {} | {} | {} | {} |\n", row.name, name_of(row.shutdown),
+                        row.epilog == LcmState::kInit ? "-" : name_of(row.epilog),
+                        text_of(row.epilog_failed));
+  }
+  text += "\n## Recover\n\n`failure` ends an operation under way as failed; `success` and `retry` "
+          "make sure of its outcome on the host and the\nstorage, so that neither can claim what "
+          "is not so; `delete` ends the VM from any state.\n\n| in | goes on with |\n|---|---|\n";
+  for (const auto& row : kRecovers) {
+    text += fmt::format("| {} | {} |\n", name_of(row.from), row.step);
+  }
+  return text;
+}
+
+}  // namespace neph::compute

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "compute/states.h"
+#include "compute/vm_service.h"
+
+/// The life cycle of a VM as tables (OpenNebula 7.4, lifecycle.md). What is not in a table is
+/// refused. docs/lifecycle.md is printed from here.
+namespace neph::compute {
+
+/// STATE and LCM_STATE together; LCM_STATE is kInit unless ACTIVE.
+struct Stand {
+  VmState state = VmState::kPending;
+  LcmState lcm = LcmState::kInit;
+  friend constexpr bool operator==(const Stand&, const Stand&) = default;
+};
+[[nodiscard]] constexpr Stand active(LcmState lcm) { return {VmState::kActive, lcm}; }
+
+/// What an action does where it is allowed.
+enum class Course {
+  kHold, kRelease,       ///< at once
+  kRequeue,              ///< PENDING again: resume of STOPPED and UNDEPLOYED
+  kMark, kUnmark,        ///< RESCHED
+  kSave,                 ///< job vm.save
+  kBoot,                 ///< job vm.deploy at its boot
+  kReboot,               ///< job vm.reboot, the state stays
+  kHalt,                 ///< job vm.halt
+  kHarden,               ///< the halt under way becomes a hard one
+  kEnd,                  ///< DONE at once: it never was on a host
+};
+struct ActionRow {
+  Action action;
+  Stand from;
+  Course course;
+  Stand next;  ///< shown while the job works, or at once
+};
+/// \returns nullptr where the action is not allowed
+[[nodiscard]] const ActionRow* find_row(Action action, Stand from);
+[[nodiscard]] std::span<const ActionRow> action_rows();
+
+/// A way to a running guest: the states while it goes, and where it ends when a step fails.
+enum class DeployMode { kNew, kStopped, kUndeployed, kPoweroff, kSuspended, kUnknown };
+struct DeployRow {
+  DeployMode mode;
+  std::string_view name;          ///< as the job's argument MODE
+  LcmState prolog;                ///< kInit: has none
+  Stand prolog_failed;
+  LcmState boot;
+  Stand boot_failed;
+  std::string_view restores;      ///< "memory" for a restore, else ""
+};
+[[nodiscard]] const DeployRow& deploy_row(DeployMode mode);
+[[nodiscard]] const DeployRow* find_deploy_row(std::string_view name);
+[[nodiscard]] std::span<const DeployRow> deploy_rows();
+
+/// A way to a guest that is off.
+enum class HaltTarget { kPoweroff, kUndeployed, kDone, kDeleted };
+struct HaltRow {
+  HaltTarget target;
+  std::string_view name;          ///< as the job's argument TARGET
+  LcmState shutdown;
+  LcmState epilog;                ///< kInit: has none
+  VmState end;
+  Stand epilog_failed;
+  HistoryAction soft, hard;
+};
+[[nodiscard]] const HaltRow& halt_row(HaltTarget target);
+[[nodiscard]] const HaltRow* find_halt_row(std::string_view name);
+[[nodiscard]] std::span<const HaltRow> halt_rows();
+
+/// What one.vm.recover does to a VM whose operation is under way or has failed.
+struct RecoverRow {
+  LcmState from;
+  bool is_failure = false;         ///< the operation has failed already; nothing is under way
+  std::optional<DeployMode> deploy;
+  std::string_view step;           ///< of the job that goes on
+  std::optional<HaltTarget> halt;
+};
+[[nodiscard]] const RecoverRow* find_recover_row(LcmState from);
+
+/// Whether the guest is (or may be) running in this state.
+[[nodiscard]] bool may_run(Stand stand);
+/// Whether a guest that stops in this state was being shut down by us.
+[[nodiscard]] const HaltRow* find_halt_by_shutdown(LcmState lcm);
+
+/// The text of docs/lifecycle.md.
+[[nodiscard]] std::string lifecycle_markdown();
+
+}  // namespace neph::compute

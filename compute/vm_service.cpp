@@ -1,0 +1,413 @@
+#include "compute/vm_service.h"
+
+#include <algorithm>
+#include <array>
+
+#include "access/directory.h"
+#include "access/quota.h"
+#include "compute/guest_facts.h"
+#include "compute/host.h"
+#include "compute/internal/restricted.h"
+#include "compute/internal/vm_jobs.h"
+#include "compute/lifecycle.h"
+#include "datastore/holds.h"
+#include "jobs/queue.h"
+
+namespace neph::compute {
+namespace {
+
+using access::QuotaCharge;
+
+struct ActionName {
+  std::string_view name;
+  Action action;
+};
+/// The first name of each action is today's; the others are those of 4.12.
+constexpr std::array kNames = std::to_array<ActionName>({
+    {"hold", Action::kHold}, {"release", Action::kRelease}, {"suspend", Action::kSuspend},
+    {"stop", Action::kStop}, {"resume", Action::kResume}, {"poweroff", Action::kPoweroff},
+    {"poweroff-hard", Action::kPoweroffHard}, {"undeploy", Action::kUndeploy},
+    {"undeploy-hard", Action::kUndeployHard}, {"terminate", Action::kTerminate},
+    {"terminate-hard", Action::kTerminateHard}, {"reboot", Action::kReboot},
+    {"reboot-hard", Action::kRebootHard}, {"resched", Action::kResched},
+    {"unresched", Action::kUnresched}, {"shutdown", Action::kTerminate},
+    {"shutdown-hard", Action::kTerminateHard}, {"cancel", Action::kTerminateHard},
+    {"boot", Action::kResume}, {"restart", Action::kResume}, {"reset", Action::kRebootHard},
+});
+
+bool is_hard(Action action) {
+  return action == Action::kPoweroffHard || action == Action::kUndeployHard ||
+         action == Action::kTerminateHard || action == Action::kRebootHard;
+}
+
+HaltTarget target_of(LcmState next) {
+  switch (next) {
+    case LcmState::kShutdownPoweroff: return HaltTarget::kPoweroff;
+    case LcmState::kShutdownUndeploy:
+    case LcmState::kEpilogUndeploy: return HaltTarget::kUndeployed;
+    case LcmState::kCleanupDelete: return HaltTarget::kDeleted;
+    default: return HaltTarget::kDone;
+  }
+}
+
+DeployMode boot_mode_of(VmState state) {
+  if (state == VmState::kSuspended) return DeployMode::kSuspended;
+  return state == VmState::kPoweroff ? DeployMode::kPoweroff : DeployMode::kUnknown;
+}
+
+/// How a PENDING VM gets to run: it may have been on a host before.
+DeployMode pending_mode(const Vm& vm, const std::vector<VmDisk>& disks) {
+  if (!vm.memory_path.empty()) return DeployMode::kStopped;
+  const bool has_files = std::ranges::any_of(disks, &VmDisk::is_present);
+  return has_files ? DeployMode::kUndeployed : DeployMode::kNew;
+}
+
+std::vector<QuotaCharge> running_charges(const Vm& vm) {
+  return {{"VM", "", "RUNNING_VMS", 1},
+          {"VM", "", "RUNNING_CPU", vm.cpu},
+          {"VM", "", "RUNNING_MEMORY", static_cast<double>(vm.memory_mb)}};
+}
+
+Result<void> check_running_quota(db::Txn& txn, const Vm& vm) {
+  // POWEROFF, SUSPENDED, STOPPED and UNDEPLOYED VMs do not count as running.
+  return access::check_quota(txn, vm.owner, vm.group, running_charges(vm));
+}
+
+Result<void> check_new_quota(db::Txn& txn, const NewVm& fresh) {
+  std::vector<QuotaCharge> charges = running_charges(fresh.vm);
+  charges.push_back({"VM", "", "VMS", 1});
+  charges.push_back({"VM", "", "CPU", fresh.vm.cpu});
+  charges.push_back({"VM", "", "MEMORY", static_cast<double>(fresh.vm.memory_mb)});
+  charges.push_back({"VM", "", "SYSTEM_DISK_SIZE", static_cast<double>(fresh.vm.disk_mb)});
+  for (const auto& disk : fresh.disks) {
+    if (!disk.image.is_set()) continue;
+    charges.push_back({"IMAGE", fmt::format("{}", disk.image), "RVMS", 1});
+  }
+  return access::check_quota(txn, fresh.vm.owner, fresh.vm.group, charges);
+}
+
+/// The system datastore for a VM on a host: the one asked for, or the roomiest of the cluster.
+Result<datastore::Datastore> choose_datastore(db::Txn& txn, const Host& host, DatastoreId wanted) {
+  std::optional<datastore::Datastore> best;
+  for (const DatastoreId id : datastore::list_datastores(txn)) {
+    if (wanted.is_set() && id != wanted) continue;
+    auto candidate = TRY(datastore::find_datastore(txn, id));
+    const bool is_near = candidate.clusters.empty() ||
+                         std::ranges::find(candidate.clusters, host.cluster) !=
+                             candidate.clusters.end();
+    const bool is_fit = candidate.type == datastore::DatastoreType::kSystem &&
+                        candidate.is_enabled && is_near;
+    if (!is_fit) continue;
+    if (!best || candidate.free_mb > best->free_mb) best = std::move(candidate);
+  }
+  if (best) return std::move(*best);
+  if (wanted.is_set()) {
+    return fail(Errc::kInvalid, "datastore {} is no enabled system datastore of cluster {}",
+                wanted, host.cluster);
+  }
+  return fail(Errc::kWrongState, "cluster {} has no enabled system datastore", host.cluster);
+}
+
+Result<void> check_capacity(db::Txn& txn, const Host& host, const Vm& vm) {
+  const HostUse use = host_use(txn, host.id);
+  const auto cpu = static_cast<std::int64_t>(vm.cpu * 100);
+  const std::int64_t memory_kb = vm.memory_mb * 1024;
+  if (use.cpu_percent + cpu > host.cpu_total) {
+    return fail(Errc::kWrongState, "host {} lacks CPU: {} % needed, {} % free", host.name, cpu,
+                host.cpu_total - use.cpu_percent);
+  }
+  if (use.memory_kb + memory_kb > host.memory_total_kb) {
+    return fail(Errc::kWrongState, "host {} lacks memory: {} KB needed, {} KB free", host.name,
+                memory_kb, host.memory_total_kb - use.memory_kb);
+  }
+  return {};
+}
+
+void open_history(db::Txn& txn, const Vm& vm, const Host& host,
+                  const datastore::Datastore& system, UserId by) {
+  HistoryRecord record;
+  const auto earlier = list_history(txn, vm.id);
+  record.seq = earlier.empty() ? 0 : earlier.back().seq + 1;
+  record.host = host.id;
+  record.host_name = host.name;
+  record.cluster = host.cluster;
+  record.datastore = system.id;
+  record.vm_mad = host.vm_mad;
+  record.tm_mad = system.tm_mad;
+  record.by_user = by;
+  record.started = txn.at();
+  record.prolog_started = txn.at();
+  save_history(txn, vm.id, record);
+}
+
+Result<void> refuse(const Vm& vm, std::string_view action) {
+  return fail(Errc::kWrongState,
+              "Error performing action \"{}\" on virtual machine [{}]: This action is not "
+              "available for state {}",
+              action, vm.id, shown_name(vm.state, vm.lcm));
+}
+
+bool has_open_job(db::Txn& txn, const Vm& vm) {
+  if (!vm.job.is_set()) return false;
+  const auto job = jobs::find(txn, vm.job);
+  return job && !jobs::is_over(job->state);
+}
+
+}  // namespace
+
+std::optional<Action> action_from(std::string_view name) {
+  const auto found = std::ranges::find(kNames, name, &ActionName::name);
+  if (found == kNames.end()) return std::nullopt;
+  return found->action;
+}
+
+std::string_view name_of(Action action) {
+  return std::ranges::find(kNames, action, &ActionName::action)->name;
+}
+
+access::Op right_for(Action action) {
+  const bool is_placement = action == Action::kResched || action == Action::kUnresched;
+  return is_placement ? access::Op::kAdmin : access::Op::kManage;
+}
+
+Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const NewVmAsk& ask) {
+  NewVm fresh = TRY(read_new_vm(txn, actor, settings_, ask));
+  fresh.vm.owner = actor.user;
+  fresh.vm.group = actor.group;
+  fresh.vm.permissions = access::initial_permissions(actor);
+  fresh.vm.created = txn.at();
+  CHECK_OK(check_new_quota(txn, fresh));
+  fresh.vm.state = ask.is_held ? VmState::kHold : VmState::kPending;
+  if (!fresh.waits_for.empty()) fresh.vm.state = VmState::kCloning;
+  return insert_new_vm(txn, std::move(fresh));
+}
+
+Result<void> VmService::deploy(db::Txn& txn, UserId by, const DeployAsk& ask) {
+  Vm vm = TRY(find_vm(txn, ask.vm));
+  if (vm.state != VmState::kPending && vm.state != VmState::kHold) return refuse(vm, "deploy");
+  const Host host = TRY(find_host(txn, ask.host));
+  if (host.admin == HostAdmin::kOffline || !host.is_reachable) {
+    return fail(Errc::kWrongState, "host {} is {}{}{}", host.name, name_of(state_of(host)),
+                host.error.empty() ? "" : ": ", host.error);
+  }
+  if (ask.enforces_capacity) CHECK_OK(check_capacity(txn, host, vm));
+  const auto system = TRY(choose_datastore(txn, host, ask.system_datastore));
+
+  const DeployRow& row = deploy_row(pending_mode(vm, list_disks(txn, vm.id)));
+  set_stand(vm, active(row.prolog));
+  vm.host = host.id;
+  vm.system_datastore = system.id;
+  vm.deploy_id = domain_name(vm.id);
+  vm.user_attributes.erase("ERROR");
+  open_history(txn, vm, host, system, by);
+  save_vm(txn, vm);
+
+  VmPlan plan = TRY(plan_of(txn, vm.id));
+  assign_paths(plan);
+  for (const VmDisk& disk : plan.disks) save_disk(txn, disk);
+  vm.attributes.set("SERIAL_LOG", serial_log_path(plan));
+  vm.job = internal::enqueue_deploy(txn, vm, row, "prolog", by);
+  save_vm(txn, vm);
+  return {};
+}
+
+Result<void> VmService::act(db::Txn& txn, UserId by, VmId id, Action action) {
+  Vm vm = TRY(find_vm(txn, id));
+  const bool ends = action == Action::kTerminate || action == Action::kTerminateHard;
+  if (ends && vm.state == VmState::kDone) return {};
+  const ActionRow* row = find_row(action, stand_of(vm));
+  if (row == nullptr) return refuse(vm, name_of(action));
+  vm.user_attributes.erase("ERROR");
+  if (action != Action::kResched) vm.is_rescheduled = false;
+  change_history(txn, id, [&](HistoryRecord& record) { record.by_user = by; });
+
+  switch (row->course) {
+    case Course::kHold:
+    case Course::kRelease: set_stand(vm, row->next); break;
+    case Course::kMark: vm.is_rescheduled = true; break;
+    case Course::kUnmark: break;
+    case Course::kRequeue:
+      CHECK_OK(check_running_quota(txn, vm));
+      set_stand(vm, row->next);
+      break;
+    case Course::kBoot: {
+      if (row->from != active(LcmState::kUnknown)) CHECK_OK(check_running_quota(txn, vm));
+      const DeployRow& deploy = deploy_row(boot_mode_of(vm.state));
+      set_stand(vm, row->next);
+      vm.job = internal::enqueue_deploy(txn, vm, deploy, "boot", by);
+      break;
+    }
+    case Course::kSave: {
+      const bool is_saved = !vm.memory_path.empty();
+      set_stand(vm, is_saved ? row->next : active(action == Action::kStop
+                                                      ? LcmState::kSaveStop
+                                                      : LcmState::kSaveSuspend));
+      vm.job = internal::enqueue_save(txn, vm, is_saved ? "release" : "save", by);
+      break;
+    }
+    case Course::kReboot: internal::enqueue_reboot(txn, vm, is_hard(action), by); break;
+    case Course::kHarden:
+      internal::harden_halt(txn, vm.job);
+      break;
+    case Course::kHalt:
+      CHECK_OK(halt(txn, vm, {target_of(row->next.lcm), row->next, is_hard(action), by}));
+      break;
+    case Course::kEnd:
+      if (!vm.host.is_set()) {
+        end_vm(txn, vm);
+      } else {
+        CHECK_OK(halt(txn, vm, {HaltTarget::kDone, active(LcmState::kEpilog), is_hard(action),
+                                by}));
+      }
+      return {};
+  }
+  save_vm(txn, vm);
+  return {};
+}
+
+Result<void> VmService::halt(db::Txn& txn, Vm& vm, const HaltAsk& ask) {
+  const bool is_off = ask.next.lcm == LcmState::kEpilog ||
+                      ask.next.lcm == LcmState::kEpilogUndeploy;
+  internal::NewHalt fresh;
+  fresh.target = ask.target;
+  fresh.is_hard = ask.is_hard || ask.target == HaltTarget::kDeleted;
+  fresh.step = is_off ? "release" : "ask";
+  fresh.deadline = txn.at() + settings_.shutdown_limit;
+  fresh.by = ask.by;
+  if (has_open_job(txn, vm)) {
+    fresh.after = vm.job;
+    CHECK_OK(jobs::ask_cancel(txn, vm.job));
+  }
+  set_stand(vm, ask.next);
+  vm.job = internal::enqueue_halt(txn, vm, fresh);
+  save_vm(txn, vm);
+  // From here on nobody expects the disks to come back: what is armed for the end fires.
+  if (is_off && ask.target == HaltTarget::kDone) fire_final_holds(txn, vm);
+  return {};
+}
+
+Result<void> VmService::recover(db::Txn& txn, UserId by, VmId id, Recover how) {
+  Vm vm = TRY(find_vm(txn, id));
+  if (vm.state == VmState::kDone) return refuse(vm, "recover");
+  switch (how) {
+    case Recover::kDelete:
+      if (!vm.host.is_set()) {
+        end_vm(txn, vm);
+        return {};
+      }
+      return halt(txn, vm, {HaltTarget::kDeleted, active(LcmState::kCleanupDelete), true, by});
+    case Recover::kDeleteDb:
+      if (has_open_job(txn, vm)) CHECK_OK(jobs::ask_cancel(txn, vm.job));
+      end_vm(txn, vm);
+      return {};
+    case Recover::kRecreate:
+      return fail(Errc::kWrongState,
+                  "delete-recreate is not provided: terminate virtual machine [{}] and create it "
+                  "again",
+                  id);
+    case Recover::kFailure:
+    case Recover::kSuccess:
+    case Recover::kRetry: return go_on(txn, by, vm, how);
+  }
+  return fail(Errc::kInvalid, "unknown recover operation {}", static_cast<int>(how));
+}
+
+/// Success and retry both make sure of the outcome: every step inspects before it does anything.
+Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
+  if (vm.state == VmState::kCloningFailure && how != Recover::kRetry) {
+    set_stand(vm, {VmState::kCloning, LcmState::kInit});
+    save_vm(txn, vm);
+    return {};
+  }
+  if (vm.state != VmState::kActive) return refuse(vm, "recover");
+  if (vm.lcm == LcmState::kRunning || vm.lcm == LcmState::kUnknown) {
+    internal::enqueue_look(txn, vm);
+    return {};
+  }
+  const RecoverRow* row = find_recover_row(vm.lcm);
+  if (row == nullptr) return refuse(vm, "recover");
+  const bool is_under_way = has_open_job(txn, vm);
+  if (how == Recover::kFailure) {
+    return is_under_way ? jobs::ask_cancel(txn, vm.job) : Result<void>{};
+  }
+  if (is_under_way) {
+    jobs::hurry(txn, vm.job);
+    return {};
+  }
+  vm.user_attributes.erase("ERROR");
+  if (row->deploy) {
+    const DeployRow& deploy = deploy_row(*row->deploy);
+    set_stand(vm, active(row->step == "prolog" ? deploy.prolog : deploy.boot));
+    vm.job = internal::enqueue_deploy(txn, vm, deploy, row->step, by);
+  } else if (row->halt) {
+    const HaltRow& target = halt_row(*row->halt);
+    const bool is_release = row->step == "release";
+    return halt(txn, vm, {*row->halt, active(is_release ? target.epilog : target.shutdown), true,
+                          by});
+  } else {
+    set_stand(vm, active(row->step == "save" ? vm.lcm : LcmState::kEpilogStop));
+    vm.job = internal::enqueue_save(txn, vm, row->step, by);
+  }
+  save_vm(txn, vm);
+  return {};
+}
+
+Result<void> VmService::update(db::Txn& txn, const access::Actor& actor, VmId id,
+                               const text::Template& change, bool is_append) {
+  Vm vm = TRY(find_vm(txn, id));
+  if (!actor.is_admin()) {
+    CHECK_OK(internal::check_restricted(change, settings_.restricted_attributes));
+  }
+  text::Template fresh = is_append ? vm.user_attributes : change;
+  if (is_append) fresh.merge(change);
+  CHECK_OK(fresh.check_limits());
+  vm.user_attributes = std::move(fresh);
+  save_vm(txn, vm);
+  return {};
+}
+
+Result<void> VmService::rename(db::Txn& txn, VmId id, const std::string& name) {
+  CHECK_OK(access::check_name("virtual machine", name));
+  Vm vm = TRY(find_vm(txn, id));
+  vm.name = name;
+  save_vm(txn, vm);
+  return {};
+}
+
+Result<void> VmService::chmod(db::Txn& txn, VmId id, access::Permissions permissions) {
+  Vm vm = TRY(find_vm(txn, id));
+  vm.permissions = permissions;
+  save_vm(txn, vm);
+  return {};
+}
+
+Result<void> VmService::chown(db::Txn& txn, VmId id, UserId user, GroupId group) {
+  Vm vm = TRY(find_vm(txn, id));
+  if (user.is_set() && user != vm.owner) {
+    for (const auto& hold : datastore::list_holds(txn, id)) {
+      if (hold.state != datastore::HoldState::kArmed) continue;
+      return fail(Errc::kConflict,
+                  "snapshot {} of disk {} of virtual machine [{}] is armed for its owner: cancel "
+                  "it, or wait until it is taken",
+                  hold.snapshot, hold.disk, id);
+    }
+  }
+  if (user.is_set()) {
+    CHECK_OK(access::find_user(txn, user));
+    txn.touch(ObjectKind::kUser, vm.owner);
+    vm.owner = user;
+  }
+  if (group.is_set()) {
+    CHECK_OK(access::find_group(txn, group));
+    txn.touch(ObjectKind::kGroup, vm.group);
+    vm.group = group;
+  }
+  save_vm(txn, vm);
+  return {};
+}
+
+std::vector<jobs::KindSpec> VmService::job_kinds() const {
+  return internal::vm_job_kinds({settings_, drivers_});
+}
+
+}  // namespace neph::compute

@@ -1,0 +1,95 @@
+#include "compute/vm_template.h"
+
+#include "access/directory.h"
+#include "compute/internal/template_rows.h"
+#include "compute/restricted.h"
+
+namespace neph::compute {
+namespace {
+
+/// Names are unique among the templates of an owner.
+Result<void> check_name_free(db::Txn& txn, TemplateId id, UserId owner, std::string_view name) {
+  const auto other = find_template_by_name(txn, owner, name);
+  if (!other || *other == id) return {};
+  return fail(Errc::kConflict, "NAME is already taken by TEMPLATE {}.", *other);
+}
+
+}  // namespace
+
+access::Subject subject_of(const VmTemplate& vm_template) {
+  return {access::Resource::kTemplate, vm_template.id.value, vm_template.name, vm_template.owner,
+          vm_template.group, vm_template.permissions, {}};
+}
+
+Result<TemplateId> create_template(db::Txn& txn, const access::Actor& actor,
+                                   const Settings& settings, const text::Template& ask) {
+  access::Subject fresh;
+  fresh.kind = access::Resource::kTemplate;
+  CHECK_OK(access::authorize(txn, actor, access::Op::kCreate, fresh));
+  VmTemplate vm_template;
+  vm_template.name = ask.get("NAME");
+  CHECK_OK(access::check_name("virtual machine template", vm_template.name));
+  CHECK_OK(check_restricted(actor, settings.restricted_attributes, ask, {}, "VM Template"));
+  CHECK_OK(check_name_free(txn, {}, actor.user, vm_template.name));
+  vm_template.owner = actor.user;
+  vm_template.group = actor.group;
+  vm_template.permissions = access::initial_permissions(actor);
+  vm_template.registered = txn.at();
+  vm_template.attributes = ask;
+  vm_template.attributes.erase("NAME");
+  vm_template.attributes.erase("TEMPLATE_ID");
+  return insert_template(txn, std::move(vm_template));
+}
+
+Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& name) {
+  auto vm_template = TRY(find_template(txn, id));
+  CHECK_OK(access::check_name("virtual machine template", name));
+  CHECK_OK(check_name_free(txn, id, vm_template.owner, name));
+  vm_template.name = name;
+  save_template(txn, vm_template);
+  return {};
+}
+
+Result<void> update_template(db::Txn& txn, const access::Actor& actor, const Settings& settings,
+                             const TemplateChange& ask) {
+  auto vm_template = TRY(find_template(txn, ask.id));
+  const auto& restricted = settings.restricted_attributes;
+  auto updated = ask.change;
+  if (ask.is_append) {
+    updated = vm_template.attributes;
+    updated.merge(ask.change);
+  } else {
+    carry_restricted_over(actor, restricted, vm_template.attributes, updated);
+  }
+  CHECK_OK(check_restricted(actor, restricted, updated, vm_template.attributes, "User Template"));
+  updated.erase("NAME");
+  updated.erase("TEMPLATE_ID");
+  CHECK_OK(updated.check_limits());
+  vm_template.attributes = std::move(updated);
+  save_template(txn, vm_template);
+  return {};
+}
+
+Result<void> chmod_template(db::Txn& txn, TemplateId id, access::Permissions permissions) {
+  auto vm_template = TRY(find_template(txn, id));
+  vm_template.permissions = permissions;
+  save_template(txn, vm_template);
+  return {};
+}
+
+Result<void> chown_template(db::Txn& txn, TemplateId id, UserId user, GroupId group) {
+  auto vm_template = TRY(find_template(txn, id));
+  if (user.is_set()) {
+    (void)TRY(access::find_user(txn, user));
+    CHECK_OK(check_name_free(txn, id, user, vm_template.name));
+    vm_template.owner = user;
+  }
+  if (group.is_set()) {
+    (void)TRY(access::find_group(txn, group));
+    vm_template.group = group;
+  }
+  save_template(txn, vm_template);
+  return {};
+}
+
+}  // namespace neph::compute
