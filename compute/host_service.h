@@ -1,15 +1,12 @@
 #pragma once
 
-#include <atomic>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "access/permissions.h"
-#include "base/lanes.h"
 #include "compute/host.h"
 #include "compute/settings.h"
-#include "db/store.h"
+#include "db/database.h"
 #include "drivers/catalogue.h"
 
 namespace neph::compute {
@@ -32,32 +29,6 @@ class HostService {
  private:
   const Settings& settings_;
   const DriverCatalogue& drivers_;
-};
-
-/// Watches hosts: connects, measures, reconciles what runs there with what should, at each
-/// connect and at an interval; turns driver events into guest facts. Also applies placement
-/// whenever something changed. Lives on the store lane.
-class Watcher {
- public:
-  Watcher(db::Store& store, Lanes& lanes, const DriverCatalogue& drivers,
-          const Settings& settings);
-  /// Listens to the drivers and observes the store; before anything runs.
-  void start();
-  void stop();
-
- private:
-  void on_event(const hypervisor_driver::GuestEvent& event);
-  void visit(HostId host);
-  void ask_placement();
-
-  struct Visit;
-  db::Store& store_;
-  Lanes& lanes_;
-  const DriverCatalogue& drivers_;
-  const Settings& settings_;
-  std::map<HostId, std::shared_ptr<Visit>> visits_;  ///< store lane only
-  bool is_placement_asked_ = false;
-  std::atomic<bool> is_stopping_{false};
 };
 
 }  // namespace neph::compute

@@ -3,8 +3,27 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 namespace neph::compute {
 namespace {
+
+struct ActionName {
+  std::string_view name;
+  Action action;
+};
+/// The first name of each action is today's; the others are those of 4.12.
+constexpr std::array kNames = std::to_array<ActionName>({
+    {"hold", Action::kHold}, {"release", Action::kRelease}, {"suspend", Action::kSuspend},
+    {"stop", Action::kStop}, {"resume", Action::kResume}, {"poweroff", Action::kPoweroff},
+    {"poweroff-hard", Action::kPoweroffHard}, {"undeploy", Action::kUndeploy},
+    {"undeploy-hard", Action::kUndeployHard}, {"terminate", Action::kTerminate},
+    {"terminate-hard", Action::kTerminateHard}, {"reboot", Action::kReboot},
+    {"reboot-hard", Action::kRebootHard}, {"resched", Action::kResched},
+    {"unresched", Action::kUnresched}, {"shutdown", Action::kTerminate},
+    {"shutdown-hard", Action::kTerminateHard}, {"cancel", Action::kTerminateHard},
+    {"boot", Action::kResume}, {"restart", Action::kResume}, {"reset", Action::kRebootHard},
+});
 
 constexpr Stand rest(VmState state) { return {state, LcmState::kInit}; }
 constexpr Stand kRunning = active(LcmState::kRunning);
@@ -202,6 +221,21 @@ static_assert(every_busy_state_recovers(), "a busy state without a way out");
 std::string text_of(Stand stand) { return std::string(shown_name(stand.state, stand.lcm)); }
 
 }  // namespace
+
+std::optional<Action> action_from(std::string_view name) {
+  const auto found = std::ranges::find(kNames, name, &ActionName::name);
+  if (found == kNames.end()) return std::nullopt;
+  return found->action;
+}
+
+std::string_view name_of(Action action) {
+  return std::ranges::find(kNames, action, &ActionName::action)->name;
+}
+
+access::Op right_for(Action action) {
+  const bool is_placement = action == Action::kResched || action == Action::kUnresched;
+  return is_placement ? access::Op::kAdmin : access::Op::kManage;
+}
 
 std::span<const ActionRow> action_rows() { return kActions; }
 std::span<const DeployRow> deploy_rows() { return kDeploys; }

@@ -5,12 +5,25 @@
 #include <string>
 #include <string_view>
 
+#include "access/permissions.h"
 #include "compute/states.h"
-#include "compute/vm_service.h"
 
 /// The life cycle of a VM as tables (OpenNebula 7.4, lifecycle.md). What is not in a table is
 /// refused. docs/lifecycle.md is printed from here.
 namespace neph::compute {
+
+enum class Action {
+  kHold, kRelease, kSuspend, kStop, kResume, kPoweroff, kPoweroffHard, kUndeploy, kUndeployHard,
+  kTerminate, kTerminateHard, kReboot, kRebootHard, kResched, kUnresched,
+};
+/// Also the names of 4.12 ("shutdown", "boot", "cancel" ...). nullopt: no such action.
+[[nodiscard]] std::optional<Action> action_from(std::string_view name);
+[[nodiscard]] std::string_view name_of(Action action);
+/// The right that OpenNebula asks for (auth.md 8): MANAGE, for resched ADMIN.
+[[nodiscard]] access::Op right_for(Action action);
+
+enum class Recover { kFailure = 0, kSuccess = 1, kRetry = 2, kDelete = 3, kRecreate = 4,
+                     kDeleteDb = 5 };
 
 /// STATE and LCM_STATE together; LCM_STATE is kInit unless ACTIVE.
 struct Stand {

@@ -1,15 +1,14 @@
 #include "compute/vm_service.h"
 
 #include <algorithm>
-#include <array>
 
 #include "access/directory.h"
 #include "access/quota.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
-#include "compute/internal/restricted.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/lifecycle.h"
+#include "compute/restricted.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
 
@@ -17,23 +16,6 @@ namespace neph::compute {
 namespace {
 
 using access::QuotaCharge;
-
-struct ActionName {
-  std::string_view name;
-  Action action;
-};
-/// The first name of each action is today's; the others are those of 4.12.
-constexpr std::array kNames = std::to_array<ActionName>({
-    {"hold", Action::kHold}, {"release", Action::kRelease}, {"suspend", Action::kSuspend},
-    {"stop", Action::kStop}, {"resume", Action::kResume}, {"poweroff", Action::kPoweroff},
-    {"poweroff-hard", Action::kPoweroffHard}, {"undeploy", Action::kUndeploy},
-    {"undeploy-hard", Action::kUndeployHard}, {"terminate", Action::kTerminate},
-    {"terminate-hard", Action::kTerminateHard}, {"reboot", Action::kReboot},
-    {"reboot-hard", Action::kRebootHard}, {"resched", Action::kResched},
-    {"unresched", Action::kUnresched}, {"shutdown", Action::kTerminate},
-    {"shutdown-hard", Action::kTerminateHard}, {"cancel", Action::kTerminateHard},
-    {"boot", Action::kResume}, {"restart", Action::kResume}, {"reset", Action::kRebootHard},
-});
 
 bool is_hard(Action action) {
   return action == Action::kPoweroffHard || action == Action::kUndeployHard ||
@@ -154,21 +136,6 @@ bool has_open_job(db::Txn& txn, const Vm& vm) {
 }
 
 }  // namespace
-
-std::optional<Action> action_from(std::string_view name) {
-  const auto found = std::ranges::find(kNames, name, &ActionName::name);
-  if (found == kNames.end()) return std::nullopt;
-  return found->action;
-}
-
-std::string_view name_of(Action action) {
-  return std::ranges::find(kNames, action, &ActionName::action)->name;
-}
-
-access::Op right_for(Action action) {
-  const bool is_placement = action == Action::kResched || action == Action::kUnresched;
-  return is_placement ? access::Op::kAdmin : access::Op::kManage;
-}
 
 Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const NewVmAsk& ask) {
   NewVm fresh = TRY(read_new_vm(txn, actor, settings_, ask));
@@ -355,11 +322,11 @@ Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
 Result<void> VmService::update(db::Txn& txn, const access::Actor& actor, VmId id,
                                const text::Template& change, bool is_append) {
   Vm vm = TRY(find_vm(txn, id));
-  if (!actor.is_admin()) {
-    CHECK_OK(internal::check_restricted(change, settings_.restricted_attributes));
-  }
+  CHECK_OK(check_restricted(actor, settings_.restricted_attributes, change, vm.user_attributes,
+                            "VM Template"));
   text::Template fresh = is_append ? vm.user_attributes : change;
   if (is_append) fresh.merge(change);
+  else carry_restricted_over(actor, settings_.restricted_attributes, vm.user_attributes, fresh);
   CHECK_OK(fresh.check_limits());
   vm.user_attributes = std::move(fresh);
   save_vm(txn, vm);

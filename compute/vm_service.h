@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "access/permissions.h"
+#include "compute/lifecycle.h"
 #include "compute/settings.h"
 #include "compute/vm.h"
 #include "compute/vm_factory.h"
@@ -14,19 +15,6 @@
 /// What one.vm.* does, and the life cycle behind it. Functions taking a Txn run on the store lane
 /// and answer at once; what is slow becomes a job. Rights on the VM are the caller's business.
 namespace neph::compute {
-
-enum class Action {
-  kHold, kRelease, kSuspend, kStop, kResume, kPoweroff, kPoweroffHard, kUndeploy, kUndeployHard,
-  kTerminate, kTerminateHard, kReboot, kRebootHard, kResched, kUnresched,
-};
-/// Also the names of 4.12 ("shutdown", "boot", "cancel" ...). nullopt: no such action.
-[[nodiscard]] std::optional<Action> action_from(std::string_view name);
-[[nodiscard]] std::string_view name_of(Action action);
-/// The right that OpenNebula asks for (auth.md 8): MANAGE, for resched ADMIN.
-[[nodiscard]] access::Op right_for(Action action);
-
-enum class Recover { kFailure = 0, kSuccess = 1, kRetry = 2, kDelete = 3, kRecreate = 4,
-                     kDeleteDb = 5 };
 
 class VmService {
  public:

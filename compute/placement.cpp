@@ -1,0 +1,130 @@
+#include "compute/placement.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.h"
+#include "compute/guest_facts.h"
+#include "compute/host.h"
+#include "datastore/image.h"
+#include "scheduler/placement.h"
+
+namespace neph::compute {
+namespace {
+
+/// RESERVED_CPU and RESERVED_MEM: a number that is kept free, possibly negative.
+std::int64_t reserved(const Host& host, std::string_view name) {
+  const std::string text = host.attributes.get(name);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} ? number : 0;
+}
+
+scheduler::HostCandidate candidate_of(db::Txn& txn, const Host& host, double overcommit) {
+  const HostUse use = host_use(txn, host.id);
+  scheduler::HostCandidate candidate;
+  candidate.id = host.id;
+  candidate.name = host.name;
+  candidate.cluster = host.cluster;
+  candidate.cluster_name = host.cluster_name;
+  candidate.is_enabled = host.admin == HostAdmin::kEnabled;
+  candidate.is_reachable = host.is_reachable;
+  candidate.state_name = name_of(state_of(host));
+  const auto cpu_max = static_cast<std::int64_t>(static_cast<double>(host.cpu_total) * overcommit);
+  candidate.cpu_max = cpu_max - reserved(host, "RESERVED_CPU");
+  candidate.memory_max_kb = host.memory_total_kb - reserved(host, "RESERVED_MEM");
+  candidate.cpu_free = candidate.cpu_max - use.cpu_percent;
+  candidate.memory_free_kb = candidate.memory_max_kb - use.memory_kb;
+  candidate.running_vms = static_cast<int>(use.vms.size());
+  candidate.attributes = host.facts;
+  candidate.attributes.merge(host.attributes);
+  return candidate;
+}
+
+std::vector<scheduler::HostCandidate> host_candidates(db::Txn& txn, double overcommit) {
+  std::vector<scheduler::HostCandidate> candidates;
+  for (const HostId id : list_hosts(txn)) {
+    if (const auto host = find_host(txn, id)) {
+      candidates.push_back(candidate_of(txn, *host, overcommit));
+    }
+  }
+  return candidates;
+}
+
+std::vector<scheduler::DatastoreCandidate> datastore_candidates(db::Txn& txn) {
+  std::vector<scheduler::DatastoreCandidate> candidates;
+  for (const DatastoreId id : datastore::list_datastores(txn)) {
+    const auto store = datastore::find_datastore(txn, id);
+    if (!store || store->type != datastore::DatastoreType::kSystem) continue;
+    candidates.push_back({store->id, store->name, store->clusters, store->is_enabled,
+                          store->free_mb, store->total_mb, store->attributes});
+  }
+  return candidates;
+}
+
+scheduler::PendingVm pending_of(const Vm& vm) {
+  scheduler::PendingVm pending;
+  pending.id = vm.id;
+  pending.cpu_percent = static_cast<std::int64_t>(vm.cpu * 100);
+  pending.memory_kb = vm.memory_mb * 1024;
+  // Overlays are empty at first; what a guest may write later is the quota's business.
+  pending.disk_mb = 0;
+  pending.requirements = vm.user_attributes.get("SCHED_REQUIREMENTS");
+  pending.automatic_requirements = vm.attributes.get("AUTOMATIC_REQUIREMENTS");
+  pending.rank = vm.user_attributes.get("SCHED_RANK");
+  pending.datastore_requirements = vm.user_attributes.get("SCHED_DS_REQUIREMENTS");
+  pending.datastore_rank = vm.user_attributes.get("SCHED_DS_RANK");
+  return pending;
+}
+
+void say_why(db::Txn& txn, VmId id, const std::string& reason) {
+  auto vm = find_vm(txn, id);
+  if (!vm || vm->pending_reason == reason) return;
+  vm->pending_reason = reason;
+  save_vm(txn, *vm);
+}
+
+}  // namespace
+
+void place_pending(db::Txn& txn, VmService& vms) {
+  std::vector<scheduler::PendingVm> pending;
+  for (const VmId id : list_pending_vms(txn)) {
+    if (const auto vm = find_vm(txn, id)) pending.push_back(pending_of(*vm));
+  }
+  if (pending.empty()) return;
+  const auto plan = scheduler::plan(
+      pending, host_candidates(txn, vms.settings().cpu_overcommit), datastore_candidates(txn));
+  for (const auto& placement : plan.placements) {
+    VmService::DeployAsk ask;
+    ask.vm = placement.vm;
+    ask.host = placement.host;
+    ask.system_datastore = placement.datastore;
+    if (const auto deployed = vms.deploy(txn, UserId{0}, ask); !deployed) {
+      say_why(txn, placement.vm, deployed.error().text());
+      log::warn("vm.placement_failed", {{"vm", placement.vm},
+                                        {"error", deployed.error().text()}});
+    }
+  }
+  for (const auto& refusal : plan.refusals) say_why(txn, refusal.vm, refusal.reason);
+}
+
+void promote_waiting_for(db::Txn& txn, ImageId image) {
+  for (const VmId id : datastore::image_use(txn, image).vms) {
+    auto vm = find_vm(txn, id);
+    if (!vm || vm->state != VmState::kCloning) continue;
+    bool is_ready = true;
+    bool has_failed = false;
+    for (const VmDisk& disk : list_disks(txn, id)) {
+      if (!disk.image.is_set()) continue;
+      const auto found = datastore::find_image(txn, disk.image);
+      has_failed = has_failed || !found || found->state == datastore::ImageState::kError;
+      is_ready = is_ready && found && found->state == datastore::ImageState::kReady;
+    }
+    if (!is_ready && !has_failed) continue;
+    if (has_failed) put_error(*vm, txn.at(), "an image that it waited for could not be copied");
+    set_stand(*vm, {is_ready ? VmState::kPending : VmState::kCloningFailure, LcmState::kInit});
+    save_vm(txn, *vm);
+  }
+}
+
+}  // namespace neph::compute

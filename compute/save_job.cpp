@@ -1,0 +1,166 @@
+#include "base/log.h"
+#include "compute/guest_facts.h"
+#include "compute/host.h"
+#include "compute/internal/vm_jobs.h"
+#include "compute/vm_factory.h"
+#include "jobs/queue.h"
+
+/// Jobs vm.save (suspend, stop), vm.reboot and vm.look.
+namespace neph::compute::internal {
+namespace {
+
+using hypervisor_driver::DomainFact;
+using hypervisor_driver::Power;
+using jobs::Job;
+using jobs::Next;
+using jobs::Work;
+
+constexpr int kAttempts = 5;
+
+bool is_stop(const Vm& vm) {
+  return vm.lcm == LcmState::kSaveStop || vm.lcm == LcmState::kEpilogStop;
+}
+
+Next back_to_running(db::Txn& txn, Vm& vm, const Error& error) {
+  set_stand(vm, active(LcmState::kRunning));
+  put_error(vm, txn.at(), error.text());
+  vm.memory_path.clear();
+  vm.job = {};
+  save_vm(txn, vm);
+  // The guest may have stopped by itself while it was to be saved.
+  enqueue_look(txn, vm);
+  return jobs::failed(error);
+}
+
+Next settle_save(db::Txn& txn, const Job& job, Result<void> outcome) {
+  auto vm = find_own_vm(txn, job);
+  if (!vm) return jobs::cancelled();
+  if (!outcome) {
+    const bool tries = may_pass(outcome.error()) && job.attempt + 1 < kAttempts;
+    if (!tries || job.is_cancel_asked) return back_to_running(txn, *vm, outcome.error());
+    return jobs::again(pause_after(job.attempt), outcome.error().text());
+  }
+  vm->rest_grade = datastore::Grade::kCrash;
+  change_history(txn, vm->id, [&](HistoryRecord& record) {
+    record.running_ended = txn.at();
+    record.action = is_stop(*vm) ? HistoryAction::kStop : HistoryAction::kSuspend;
+    record.by_user = job.owner;
+  });
+  if (is_stop(*vm)) {
+    set_stand(*vm, active(LcmState::kEpilogStop));
+    save_vm(txn, *vm);
+    return jobs::go("release");
+  }
+  set_stand(*vm, {VmState::kSuspended, LcmState::kInit});
+  vm->job = {};
+  save_vm(txn, *vm);
+  log::info("vm.suspended", {{"vm", vm->id}});
+  return jobs::done();
+}
+
+Result<Work> plan_save(db::Txn& txn, const Job& job, const Tools& tools) {
+  auto vm = find_own_vm(txn, job);
+  if (!vm) return jobs::at_once(jobs::cancelled());
+  if (job.is_cancel_asked) {
+    return jobs::at_once(
+        back_to_running(txn, *vm, {Errc::kConflict, "ended by recover", {}}));
+  }
+  if (auto wait = wait_for_disks(txn, *vm)) return jobs::at_once(std::move(*wait));
+  auto host = reach(txn, tools, job.vm);
+  if (!host) return jobs::at_once(back_to_running(txn, *vm, host.error()));
+  const auto plan = plan_of(txn, job.vm);
+  if (!plan) return jobs::at_once(back_to_running(txn, *vm, plan.error()));
+  vm->memory_path = plan->directory + "/memory.save";
+  save_vm(txn, *vm);
+  return Work{[host = *host, path = vm->memory_path](Progress&) {
+                return host.driver->ensure_saved(host.domain, path);
+              },
+              settle_save};
+}
+
+Next settle_stop(db::Txn& txn, const Job& job, Result<void> outcome) {
+  auto vm = find_own_vm(txn, job);
+  if (!vm) return jobs::cancelled();
+  if (!outcome && may_pass(outcome.error()) && job.attempt + 1 < kAttempts) {
+    return jobs::again(pause_after(job.attempt), outcome.error().text());
+  }
+  vm->job = {};
+  if (!outcome) {
+    set_stand(*vm, active(LcmState::kEpilogStopFailure));
+    put_error(*vm, txn.at(), outcome.error().text());
+    save_vm(txn, *vm);
+    return jobs::failed(outcome.error());
+  }
+  set_stand(*vm, {VmState::kStopped, LcmState::kInit});
+  save_vm(txn, *vm);
+  change_history(txn, vm->id, [&](HistoryRecord& record) {
+    record.epilog_ended = txn.at();
+    record.ended = txn.at();
+  });
+  return jobs::done();
+}
+
+Result<Work> plan_stop(db::Txn& txn, const Job& job, const Tools& tools) {
+  auto vm = find_own_vm(txn, job);
+  if (!vm) return jobs::at_once(jobs::cancelled());
+  auto host = reach(txn, tools, job.vm);
+  if (!host) return jobs::at_once(settle_stop(txn, job, tl::unexpected(host.error())));
+  return Work{
+      [host = *host](Progress&) { return host.driver->ensure_undefined(host.domain); },
+      settle_stop};
+}
+
+Result<Work> plan_reboot(db::Txn& txn, const Job& job, const Tools& tools) {
+  const Reach host = TRY(reach(txn, tools, job.vm));
+  const auto how = job.args.is_yes("HARD") ? hypervisor_driver::Reboot::kHard
+                                           : hypervisor_driver::Reboot::kAcpi;
+  return Work{[host, how](Progress&) { return host.driver->reboot(host.domain, how); },
+              [](db::Txn& settle_txn, const Job& settled, Result<void> outcome) {
+                if (outcome) return jobs::done();
+                auto vm = find_vm(settle_txn, settled.vm);
+                if (vm) {
+                  put_error(*vm, settle_txn.at(), outcome.error().text());
+                  save_vm(settle_txn, *vm);
+                }
+                return jobs::failed(outcome.error());
+              }};
+}
+
+Next settle_look(db::Txn& txn, const Job& job, Result<DomainFact> fact) {
+  // A host that cannot be asked now is the watcher's business.
+  if (!fact) return jobs::failed(fact.error());
+  switch (fact->power) {
+    case Power::kRunning: apply_alive(txn, job.vm); break;
+    case Power::kPaused: apply_paused(txn, job.vm, ""); break;
+    case Power::kOff:
+    case Power::kCrashed:
+    case Power::kMissing: apply_off(txn, job.vm, fact->reason, txn.at()); break;
+  }
+  return jobs::done();
+}
+
+Result<Work> plan_look(db::Txn& txn, const Job& job, const Tools& tools) {
+  const Reach host = TRY(reach(txn, tools, job.vm));
+  return jobs::work<DomainFact>(
+      [host](Progress&) { return host.driver->inspect_domain(host.domain); }, settle_look);
+}
+
+jobs::StepSpec step(std::string name, Tools tools,
+                    Result<Work> (*plan)(db::Txn&, const Job&, const Tools&)) {
+  return {std::move(name), jobs::Slot::kHost, Duration{300'000},
+          [tools, plan](db::Txn& txn, const Job& job) { return plan(txn, job, tools); }};
+}
+
+}  // namespace
+
+jobs::KindSpec save_kind(Tools tools) {
+  return {"vm.save", {step("save", tools, plan_save), step("release", tools, plan_stop)}};
+}
+
+jobs::KindSpec reboot_kind(Tools tools) {
+  return {"vm.reboot", {step("reboot", tools, plan_reboot)}};
+}
+
+jobs::KindSpec look_kind(Tools tools) { return {"vm.look", {step("look", tools, plan_look)}}; }
+
+}  // namespace neph::compute::internal

@@ -1,0 +1,117 @@
+#include "compute/internal/vm_jobs.h"
+
+#include <algorithm>
+
+#include "compute/host.h"
+#include "datastore/holds.h"
+#include "jobs/queue.h"
+
+namespace neph::compute::internal {
+namespace {
+
+/// A wait is over when somebody wakes it; now and then it looks by itself all the same.
+constexpr Duration kLookInterval{60'000};
+
+jobs::NewJob base_job(const Vm& vm, std::string_view kind, std::string_view step, UserId by) {
+  jobs::NewJob job;
+  job.kind = kind;
+  job.step = step;
+  job.vm = vm.id;
+  job.host = vm.host;
+  job.datastore = vm.system_datastore;
+  job.owner = by;
+  return job;
+}
+
+}  // namespace
+
+JobId enqueue_deploy(db::Txn& txn, const Vm& vm, const DeployRow& row, std::string_view step,
+                     UserId by) {
+  jobs::NewJob job = base_job(vm, "vm.deploy", step, by);
+  job.args.set("MODE", std::string(row.name));
+  return jobs::enqueue(txn, job);
+}
+
+JobId enqueue_halt(db::Txn& txn, const Vm& vm, const NewHalt& ask) {
+  jobs::NewJob job = base_job(vm, "vm.halt", ask.step, ask.by);
+  job.args.set("TARGET", std::string(halt_row(ask.target).name));
+  job.args.set("HARD", ask.is_hard ? "YES" : "NO");
+  job.args.set("DEADLINE_MS", fmt::format("{}", ask.deadline.ms));
+  if (ask.after.is_set()) job.args.set("AFTER", fmt::format("{}", ask.after));
+  return jobs::enqueue(txn, job);
+}
+
+void harden_halt(db::Txn& txn, JobId id) {
+  const auto job = jobs::find(txn, id);
+  if (!job) return;
+  text::Template args = job->args;
+  args.set("HARD", "YES");
+  jobs::save_args(txn, id, args);
+  jobs::hurry(txn, id);
+}
+
+JobId enqueue_save(db::Txn& txn, const Vm& vm, std::string_view step, UserId by) {
+  return jobs::enqueue(txn, base_job(vm, "vm.save", step, by));
+}
+
+JobId enqueue_reboot(db::Txn& txn, const Vm& vm, bool is_hard, UserId by) {
+  jobs::NewJob job = base_job(vm, "vm.reboot", "reboot", by);
+  job.args.set("HARD", is_hard ? "YES" : "NO");
+  return jobs::enqueue(txn, job);
+}
+
+JobId enqueue_look(db::Txn& txn, const Vm& vm) {
+  return jobs::enqueue(txn, base_job(vm, "vm.look", "look", {}));
+}
+
+std::vector<jobs::KindSpec> vm_job_kinds(Tools tools) {
+  return {deploy_kind(tools), halt_kind(tools),   sweep_kind(tools),
+          save_kind(tools),   reboot_kind(tools), look_kind(tools)};
+}
+
+Result<Vm> find_own_vm(db::Txn& txn, const jobs::Job& job) {
+  Vm vm = TRY(find_vm(txn, job.vm));
+  if (vm.job != job.id) {
+    return fail(Errc::kConflict, "another operation has taken over virtual machine [{}]", vm.id);
+  }
+  return vm;
+}
+
+std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm) {
+  const auto wait = [&](const std::string& key, std::string reason) {
+    vm.wait_reason = reason;
+    save_vm(txn, vm);
+    return jobs::wait_for(key, kLookInterval, std::move(reason));
+  };
+  for (const auto& hold : datastore::list_holds(txn, vm.id)) {
+    if (hold.state != datastore::HoldState::kDue) continue;
+    return wait(datastore::pinned_key(vm.id),
+                fmt::format("snapshot {} of disk {} is being taken first", hold.snapshot,
+                            hold.disk));
+  }
+  for (const VmDisk& disk : list_disks(txn, vm.id)) {
+    const std::string resource = disk_resource(vm.id, disk.id);
+    if (!jobs::find_claimant(txn, resource)) continue;
+    return wait(jobs::claim_key(resource),
+                fmt::format("layers of disk {} are being folded after a snapshot", disk.id));
+  }
+  if (!vm.wait_reason.empty()) {
+    vm.wait_reason.clear();
+    save_vm(txn, vm);
+  }
+  return std::nullopt;
+}
+
+Duration pause_after(int attempt) { return Duration{1'000 << std::min(attempt, 5)}; }
+
+bool may_pass(const Error& error) {
+  return error.code == Errc::kUnavailable || error.code == Errc::kStalled ||
+         error.code == Errc::kExhausted;
+}
+
+Result<Reach> reach(db::Txn& txn, const Tools& tools, VmId vm) {
+  const Domain domain = TRY(find_domain(txn, vm));
+  return Reach{domain.ref, TRY(tools.drivers.hypervisor(domain.vm_mad))};
+}
+
+}  // namespace neph::compute::internal

@@ -1,0 +1,297 @@
+#include "compute/watcher.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/log.h"
+#include "compute/guest_facts.h"
+#include "compute/internal/vm_jobs.h"
+#include "compute/placement.h"
+
+namespace neph::compute {
+namespace {
+
+using hypervisor_driver::DomainFact;
+using hypervisor_driver::GuestEvent;
+using hypervisor_driver::HostFact;
+using hypervisor_driver::Power;
+
+/// A host that does not answer is asked again so soon.
+constexpr Duration kRetry{5'000};
+/// A guest that is paused for a moment, as while a snapshot is taken, is not worth a word.
+constexpr Duration kPausePatience{700};
+
+/// The VM of a domain "one-<id>".
+std::optional<VmId> vm_of(std::string_view domain) {
+  constexpr std::string_view kPrefix = "one-";
+  if (!domain.starts_with(kPrefix)) return std::nullopt;
+  std::int64_t id = -1;
+  const char* end = domain.data() + domain.size();
+  const auto parsed = std::from_chars(domain.data() + kPrefix.size(), end, id);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  return VmId{id};
+}
+
+void save_facts(Host& host, const HostFact& fact, Instant at) {
+  host.is_reachable = true;
+  host.error.clear();
+  host.unreachable_since = {};
+  host.monitored = at;
+  host.cpu_total = fact.cpu_percent_total;
+  host.memory_total_kb = fact.memory_total.value / 1024;
+  host.memory_free_kb = fact.memory_free.value / 1024;
+  host.facts = {};
+  host.facts.set("ARCH", fact.architecture);
+  host.facts.set("CPUSPEED", fmt::format("{}", fact.cpu_mhz));
+  host.facts.set("HOSTNAME", host.name);
+  host.facts.set("HYPERVISOR", fact.hypervisor);
+  host.facts.set("MODELNAME", fact.cpu_model);
+  host.facts.set("VERSION", fact.version);
+}
+
+void mark_lost(db::Txn& txn, Host& host, const std::string& why) {
+  if (host.is_reachable || host.error != why) {
+    host.is_reachable = false;
+    host.error = why;
+    if (!host.unreachable_since.is_set()) host.unreachable_since = txn.at();
+    save_host(txn, host);
+    log::warn("host.lost", {{"host", host.name}, {"error", why}});
+  }
+  for (const VmId vm : list_vms_on(txn, host.id)) apply_lost(txn, vm, why);
+}
+
+}  // namespace
+
+struct Watcher::Visit {
+  std::string uri;
+  bool is_under_way = false;
+  bool is_wanted_again = false;
+  std::uint64_t timer = 0;  ///< the last one set; earlier ones are let go
+  /// VMs that changed while the host was being asked: what it said of them is old.
+  std::set<std::int64_t> touched;
+};
+
+struct Watcher::Found {
+  Result<HostFact> fact;
+  std::vector<DomainFact> domains;
+};
+
+Watcher::Watcher(db::Store& store, Lanes& lanes, VmService& vms)
+    : store_(store), lanes_(lanes), vms_(vms) {
+  store_.observe([this](db::Txn& txn, const db::ChangeSet& changes) { observe(txn, changes); });
+}
+
+Watcher::~Watcher() = default;
+
+void Watcher::start() {
+  std::set<hypervisor_driver::Driver*> drivers;
+  for (const auto& [name, driver] : vms_.drivers().hypervisors) drivers.insert(driver);
+  for (auto* driver : drivers) {
+    driver->listen([this](const GuestEvent& event) {
+      lanes_.store().post([this, event] { on_event(event); });
+    });
+  }
+  store_.run<std::vector<HostId>>(
+      [](db::Txn& txn) -> Result<std::vector<HostId>> { return list_hosts(txn); },
+      [this](const Result<std::vector<HostId>>& hosts) {
+        if (!hosts) return;
+        for (const HostId host : *hosts) visit(host);
+        ask_placement();
+      });
+}
+
+void Watcher::stop() { is_stopping_ = true; }
+
+void Watcher::observe(db::Txn& txn, const db::ChangeSet& changes) {
+  bool matters = false;
+  for (const auto& [kind, id] : changes.all()) {
+    switch (kind) {
+      case ObjectKind::kVm:
+        matters = true;
+        for (const auto& [host, visit] : visits_) {
+          if (visit->is_under_way) visit->touched.insert(id);
+        }
+        break;
+      case ObjectKind::kHost:
+        matters = true;
+        observe_host(txn, HostId{id});
+        break;
+      case ObjectKind::kImage:
+        store_.run([image = ImageId{id}](db::Txn& later) -> Result<void> {
+          promote_waiting_for(later, image);
+          return {};
+        });
+        break;
+      case ObjectKind::kDatastore:
+      case ObjectKind::kCluster: matters = true; break;
+      default: break;
+    }
+  }
+  if (matters) ask_placement();
+}
+
+/// A new host is visited at once; one that is gone, or reached by another way now, is forgotten.
+void Watcher::observe_host(db::Txn& txn, HostId id) {
+  const auto host = find_host(txn, id);
+  const auto known = visits_.find(id);
+  const bool is_gone = !host || host->admin == HostAdmin::kOffline;
+  const bool has_moved = known != visits_.end() && host && known->second->uri != host->uri;
+  if (known != visits_.end() && (is_gone || has_moved)) {
+    visits_.erase(known);
+    lanes_.drivers().post([this, id] {
+      for (const auto& [name, driver] : vms_.drivers().hypervisors) driver->forget(id);
+    });
+  }
+  if (!is_gone && !visits_.contains(id)) visit(id);
+}
+
+void Watcher::on_event(const GuestEvent& event) {
+  if (event.kind == GuestEvent::Kind::kHostLost) return on_host_lost(event);
+  if (event.kind == GuestEvent::Kind::kHostBack) return visit(event.host);
+  const auto vm = vm_of(event.domain_name);
+  if (!vm || is_stopping_) return;
+  const auto work = [event, id = *vm](db::Txn& txn) -> Result<void> {
+    const Vm vm = TRY(find_vm(txn, id));
+    if (vm.host != event.host) return {};
+    switch (event.kind) {
+      case GuestEvent::Kind::kStopped:
+        // An event from before the last boot says nothing about the guest of today.
+        if (event.at.seconds() < vm.polled.seconds()) return {};
+        apply_off(txn, id, event.reason, event.at);
+        break;
+      case GuestEvent::Kind::kStarted:
+      case GuestEvent::Kind::kResumed: apply_alive(txn, id); break;
+      case GuestEvent::Kind::kDiskError: apply_paused(txn, id, event.detail); break;
+      case GuestEvent::Kind::kPaused:
+        if (stand_of(vm) == active(LcmState::kRunning)) internal::enqueue_look(txn, vm);
+        break;
+      default: break;
+    }
+    return {};
+  };
+  if (event.kind != GuestEvent::Kind::kPaused) return store_.run(work);
+  lanes_.timers().after(kPausePatience, lanes_.store(), [this, work] { store_.run(work); });
+}
+
+void Watcher::on_host_lost(const GuestEvent& event) {
+  store_.run([event](db::Txn& txn) -> Result<void> {
+    Host host = TRY(find_host(txn, event.host));
+    mark_lost(txn, host,
+              event.detail.empty() ? "the connection to the host broke" : event.detail);
+    return {};
+  });
+  visit_after(event.host, Duration{500});
+}
+
+void Watcher::visit(HostId id) {
+  if (is_stopping_) return;
+  auto& state = visits_[id];
+  if (!state) state = std::make_shared<Visit>();
+  if (state->is_under_way) {
+    state->is_wanted_again = true;
+    return;
+  }
+  state->is_under_way = true;
+  state->is_wanted_again = false;
+  state->touched.clear();
+  store_.run<Host>([id](db::Txn& txn) { return find_host(txn, id); },
+                   [this, id](const Result<Host>& host) {
+                     const bool is_wanted = host && host->admin != HostAdmin::kOffline;
+                     if (is_wanted && visits_.contains(id)) return inspect(*host);
+                     visits_.erase(id);
+                   });
+}
+
+void Watcher::inspect(const Host& host) {
+  visits_.at(host.id)->uri = host.uri;
+  const auto driver = vms_.drivers().hypervisor(host.vm_mad);
+  if (!driver) return conclude(host, {tl::unexpected(driver.error()), {}});
+  lanes_.drivers().post([this, host, driver = *driver] {
+    const auto ref = ref_of(host);
+    Found found{driver->inspect_host(ref), {}};
+    if (found.fact) {
+      auto domains = driver->list_domains(ref);
+      if (domains) found.domains = std::move(*domains);
+      else found.fact = tl::unexpected(domains.error());
+    }
+    lanes_.store().post([this, host, found = std::move(found)] { conclude(host, found); });
+  });
+}
+
+namespace {
+
+/// Compares what a host shows with what should be there. A VM that it does not show has stopped
+/// while nobody watched.
+void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& domains,
+               const std::set<std::int64_t>& skipped) {
+  std::set<std::int64_t> seen;
+  for (const DomainFact& domain : domains) {
+    const auto id = vm_of(domain.name);
+    if (!id) continue;
+    seen.insert(id->value);
+    const auto vm = find_vm(txn, *id);
+    if (!vm || vm->host != host.id || skipped.contains(id->value)) continue;
+    switch (domain.power) {
+      case Power::kRunning: apply_alive(txn, *id); break;
+      case Power::kPaused: apply_paused(txn, *id, ""); break;
+      default: apply_off(txn, *id, domain.reason, txn.at());
+    }
+  }
+  for (const VmId id : list_vms_on(txn, host.id)) {
+    if (seen.contains(id.value) || skipped.contains(id.value)) continue;
+    apply_off(txn, id, hypervisor_driver::StopReason::kUnknown, txn.at());
+  }
+}
+
+}  // namespace
+
+void Watcher::conclude(const Host& asked, const Found& found) {
+  const auto state = visits_.find(asked.id);
+  if (state == visits_.end()) return;
+  store_.run<bool>(
+      [asked, found, touched = state->second->touched](db::Txn& txn) -> Result<bool> {
+        Host host = TRY(find_host(txn, asked.id));
+        if (!found.fact) {
+          mark_lost(txn, host, found.fact.error().text());
+          return false;
+        }
+        if (!host.is_reachable) log::info("host.back", {{"host", host.name}});
+        save_facts(host, *found.fact, txn.at());
+        save_host(txn, host);
+        reconcile(txn, host, found.domains, touched);
+        return true;
+      },
+      [this, id = asked.id](const Result<bool>& is_reachable) {
+        const auto known = visits_.find(id);
+        if (known == visits_.end()) return;
+        known->second->is_under_way = false;
+        if (known->second->is_wanted_again) return visit(id);
+        const Duration interval = vms_.settings().monitor_interval;
+        const bool is_fine = is_reachable && *is_reachable;
+        visit_after(id, is_fine ? interval : std::min(kRetry, interval));
+      });
+}
+
+void Watcher::visit_after(HostId id, Duration delay) {
+  const auto known = visits_.find(id);
+  if (known == visits_.end()) return;
+  const std::uint64_t timer = ++known->second->timer;
+  lanes_.timers().after(delay, lanes_.store(), [this, id, timer] {
+    const auto current = visits_.find(id);
+    if (current != visits_.end() && current->second->timer == timer) visit(id);
+  });
+}
+
+void Watcher::ask_placement() {
+  if (is_placement_asked_ || is_stopping_) return;
+  is_placement_asked_ = true;
+  lanes_.store().post([this] {
+    is_placement_asked_ = false;
+    store_.run([this](db::Txn& txn) -> Result<void> {
+      place_pending(txn, vms_);
+      return {};
+    });
+  });
+}
+
+}  // namespace neph::compute

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/lanes.h"
+#include "compute/host.h"
+#include "compute/vm_service.h"
+#include "db/store.h"
+
+namespace neph::compute {
+
+/// Watches hosts: connects, measures, compares what runs there with what should, at each connect
+/// and at an interval, since events get lost; turns driver events into facts about guests; places
+/// pending VMs whenever something has changed. Lives on the store lane; one per daemon.
+class Watcher {
+ public:
+  Watcher(db::Store& store, Lanes& lanes, VmService& vms);
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  /// Listens to the drivers and visits every host; before anything else runs.
+  void start();
+  /// Begins no more visits.
+  void stop();
+
+ private:
+  struct Visit;
+  struct Found;
+
+  void observe(db::Txn& txn, const db::ChangeSet& changes);
+  void observe_host(db::Txn& txn, HostId host);
+  void on_event(const hypervisor_driver::GuestEvent& event);
+  void on_host_lost(const hypervisor_driver::GuestEvent& event);
+  void visit(HostId host);
+  void inspect(const Host& host);
+  void conclude(const Host& host, const Found& found);
+  void visit_after(HostId host, Duration delay);
+  void ask_placement();
+
+  db::Store& store_;
+  Lanes& lanes_;
+  VmService& vms_;
+  std::map<HostId, std::shared_ptr<Visit>> visits_;  ///< store lane only
+  bool is_placement_asked_ = false;
+  std::atomic<bool> is_stopping_{false};
+};
+
+}  // namespace neph::compute
