@@ -26,6 +26,9 @@ constexpr std::int64_t kTokenSecondsMax = 3'153'600'000;
 constexpr std::array<std::string_view, 8> kDrivers = {
     "core", "public", "ssh", "x509", "ldap", "saml", "server_cipher", "server_x509"};
 
+/// Those with PASSWORD_CHANGE=YES.
+constexpr std::array<std::string_view, 4> kPasswordChangers = {"core", "ssh", "ldap", "saml"};
+
 bool is_white(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 Result<void> check_user_name(std::string_view name) {
@@ -52,6 +55,40 @@ Result<std::vector<GroupId>> groups_of(db::Txn& txn, const Actor& actor, const N
 User with_token_password(User user) {
   user.attributes.set(kTokenPassword, random_word(kTokenBytes));
   return user;
+}
+
+/// Attributes that only administrators set (OpenNebula's USER_RESTRICTED_ATTR).
+constexpr std::array<std::string_view, 3> kRestricted = {
+    "VM_USE_OPERATIONS", "VM_MANAGE_OPERATIONS", "VM_ADMIN_OPERATIONS"};
+
+/// A new template: what is restricted or needed and not named in it is carried over.
+text::Template replaced(const User& user, const text::Template& change) {
+  text::Template attributes = change;
+  const auto carry = [&](std::string_view name) {
+    const std::string* old = user.attributes.find(name);
+    if (old != nullptr && !attributes.has(name)) attributes.set(name, *old);
+  };
+  // Front ends make their tokens with it and would lock the user out without.
+  carry(kTokenPassword);
+  for (const std::string_view name : kRestricted) carry(name);
+  return attributes;
+}
+
+text::Template merged(const User& user, const text::Template& change) {
+  text::Template attributes = user.attributes;
+  attributes.merge(change);
+  return attributes;
+}
+
+Result<void> check_restricted(const Actor& actor, const text::Template& old,
+                              const text::Template& fresh) {
+  if (actor.is_admin()) return {};
+  for (const std::string_view name : kRestricted) {
+    const bool is_vector = !fresh.vectors(name).empty();
+    if (is_vector || fresh.get(name) != old.get(name) || fresh.has(name) != old.has(name))
+      return fail(Errc::kDenied, "Tried to change restricted attribute: {}", name);
+  }
+  return {};
 }
 
 Result<void> check_umask(const text::Template& attributes) {
@@ -136,17 +173,25 @@ Result<void> set_password_hash(db::Txn& txn, UserId id, std::string_view hash) {
   return {};
 }
 
-Result<void> update_user(db::Txn& txn, UserId id, const text::Template& change, bool is_append) {
+std::string stored_secret(std::string_view auth_driver, const std::string& password,
+                          const std::string& argon2id_hash) {
+  if (auth_driver.empty() || auth_driver == "core") return argon2id_hash;
+  return auth_driver == "server_cipher" ? server_cipher_hash(password) : password;
+}
+
+Result<void> check_password_change(const Actor& actor, const User& user) {
+  const bool is_changeable = std::ranges::find(kPasswordChangers, user.auth_driver) !=
+                             kPasswordChangers.end();
+  if (is_changeable || actor.is_admin()) return {};
+  return fail(Errc::kDenied, "Passwords of the auth driver \"{}\" are changed by administrators",
+              user.auth_driver);
+}
+
+Result<void> update_user(db::Txn& txn, const Actor& actor, UserId id, const text::Template& change,
+                         bool is_append) {
   const User user = TRY(find_user(txn, id));
-  text::Template attributes = change;
-  if (is_append) {
-    attributes = user.attributes;
-    attributes.merge(change);
-  } else if (const std::string* token = user.attributes.find(kTokenPassword);
-             token != nullptr && !attributes.has(kTokenPassword)) {
-    // Front ends make their tokens with it and would lock the user out without.
-    attributes.set(kTokenPassword, *token);
-  }
+  const text::Template attributes = is_append ? merged(user, change) : replaced(user, change);
+  CHECK_OK(check_restricted(actor, user.attributes, attributes));
   CHECK_OK(check_umask(attributes));
   CHECK_OK(attributes.check_limits(text::kStoredLimits));
   internal::save_attributes(txn, id, attributes);
@@ -183,6 +228,17 @@ Result<std::string> set_login_token(db::Txn& txn, UserId id, const TokenAsk& ask
     token.expires = Instant{(txn.at().seconds() + std::min(ask.seconds, kTokenSecondsMax)) * 1000};
   internal::save_token(txn, id, token);
   return token.token;
+}
+
+Result<void> check_token_rights(const Actor& actor, const User& user, const TokenAsk& ask) {
+  if (actor.is_admin() || ask.seconds == 0) return {};
+  if (ask.effective_group.is_set() && !actor.is_in(ask.effective_group))
+    return fail(Errc::kInvalid, "This session is not in group [{}], so it cannot give a token "
+                                "that is", ask.effective_group);
+  const bool is_limited = actor.user == user.id && actor.groups.size() < user.groups.size();
+  if (is_limited && !ask.effective_group.is_set())
+    return fail(Errc::kInvalid, "A session limited to a group cannot give a token without one");
+  return {};
 }
 
 Result<void> check_password(std::string_view password) {
