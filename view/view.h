@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "access/directory.h"
@@ -21,17 +23,25 @@
 /// current() and keep it as long as they like; they never touch SQLite or a lock.
 namespace neph::view {
 
-/// One object. `full` is the document of *.info, `brief` the element inside pool documents; both
-/// are escaped XML.
+/// Bytes of a text, from `at`.
+struct Span {
+  std::size_t at = 0;
+  std::size_t size = 0;
+};
+
+/// One object. `full` is the document of *.info, `brief` the element inside pool documents where
+/// that is another; both are escaped XML.
 struct Entry {
   std::int64_t id = -1;
   access::Subject subject;
-  int state = 0;              ///< VMs: STATE, for filters
+  int state = 0;              ///< VMs: STATE, for filters; jobs: JobState; snapshots: Phase
   std::string name;
   std::string full;
-  std::string brief;
+  std::string brief;          ///< empty: as `full`
   /// Of snapshots and jobs: whose progress to add while reading.
   JobId job;
+  Span progress;              ///< of `full`: the elements that show it
+  Span older_history;         ///< of `full`: records that only *.info shows
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
@@ -45,6 +55,8 @@ class Pool {
   [[nodiscard]] std::size_t size() const { return size_; }
   /// From the highest id to the lowest, as pools are listed; stops when visit answers false.
   void visit_descending(const std::function<bool(const EntryPtr&)>& visit) const;
+  /// The other way round.
+  void visit_ascending(const std::function<bool(const EntryPtr&)>& visit) const;
 
  private:
   static constexpr std::int64_t kChunk = 256;
@@ -53,11 +65,29 @@ class Pool {
   std::size_t size_ = 0;
 };
 
+/// A map for reading that copies share. Most commits change no user, and users are many.
+template <class Map>
+class SharedMap {
+ public:
+  SharedMap() = default;
+  explicit SharedMap(Map map) : map_(std::make_shared<const Map>(std::move(map))) {}
+  template <class Key>
+  [[nodiscard]] auto find(const Key& key) const { return map_->find(key); }
+  [[nodiscard]] auto begin() const { return map_->begin(); }
+  [[nodiscard]] auto end() const { return map_->end(); }
+  [[nodiscard]] std::size_t size() const { return map_->size(); }
+  [[nodiscard]] const Map& get() const { return *map_; }
+
+ private:
+  std::shared_ptr<const Map> map_ = std::make_shared<const Map>();
+};
+
 struct View {
   std::map<ObjectKind, Pool> pools;
   std::vector<access::AclRule> acls;
-  std::map<std::string, access::User, std::less<>> users_by_name;
-  std::map<UserId, access::User> users;
+  SharedMap<std::map<std::string, access::User, std::less<>>> users_by_name;
+  SharedMap<std::map<UserId, access::User>> users;
+  const jobs::ProgressBoard* board = nullptr;  ///< outlives the view
 
   [[nodiscard]] const Pool& pool(ObjectKind kind) const;
   /// kNotFound: "Error getting <what> [7]."
@@ -72,19 +102,24 @@ struct ListAsk {
   std::int64_t vm_state = -2;  ///< -2 any, -1 all but DONE, else exactly this; VMs only
   bool is_full = false;        ///< infoextended
 };
-/// Filtered by rights. kInvalid for wrong flags.
+/// Filtered by rights: what the caller may USE, from the highest id to the lowest; ACL rules in the
+/// order of the user field. Snapshots and jobs carry their progress as it is now.
+/// \returns kInvalid for wrong flags
 [[nodiscard]] Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind,
                                                    const access::Actor& actor,
                                                    const ListAsk& ask);
-/// <TAG>...</TAG> around the selected ones.
+/// <TAG>...</TAG> around the selected ones, and what ends pools of users and groups.
 [[nodiscard]] std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
                                         bool is_full);
+
+/// Bounds on memory: all open jobs are shown, and so many of the last.
+inline constexpr std::size_t kJobsShown = 1000;
 
 /// Keeps the picture: loads everything once, then re-reads what a commit touched.
 class Publisher {
  public:
   Publisher(db::Store& store, const jobs::ProgressBoard& board);
-  /// Loads everything; store lane, or before it runs.
+  /// Loads everything; store lane, or before it runs. Until then the picture is empty.
   void load(db::Txn& txn);
   /// Any thread.
   [[nodiscard]] std::shared_ptr<const View> current() const;
@@ -93,9 +128,10 @@ class Publisher {
 
  private:
   void publish(db::Txn& txn, const db::ChangeSet& changes);
+  void swap_in(std::shared_ptr<const View> next);
 
   const jobs::ProgressBoard& board_;
-  mutable std::mutex mutex_;   ///< guards the pointer alone
+  mutable std::mutex mutex_;   ///< guards the pointer alone; never held while anything is done
   std::shared_ptr<const View> current_;
 };
 

@@ -1,0 +1,103 @@
+#include "view/internal/blocks.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <span>
+
+namespace neph::view {
+namespace {
+
+using access::QuotaUse;
+
+/// All metrics of an entry are shown, also those without a limit or use: clients index them.
+constexpr auto kVmMetrics = std::to_array<std::string_view>(
+    {"CPU", "MEMORY", "PCI_DEV", "PCI_NIC", "RUNNING_CPU", "RUNNING_MEMORY", "RUNNING_PCI_DEV",
+     "RUNNING_PCI_NIC", "RUNNING_VMS", "SYSTEM_DISK_SIZE", "VMS"});
+constexpr auto kDatastoreMetrics = std::to_array<std::string_view>({"IMAGES", "SIZE"});
+constexpr auto kImageMetrics = std::to_array<std::string_view>({"RVMS"});
+
+/// Two decimals at most, none where they are zero.
+std::string quota_text(double value) {
+  const double rounded = std::round(value * 100) / 100;
+  if (rounded == std::trunc(rounded)) return std::to_string(static_cast<std::int64_t>(rounded));
+  std::string text = fmt::format("{:.2f}", rounded);
+  while (text.ends_with('0')) text.pop_back();
+  return text;
+}
+
+using Metrics = std::map<std::string, const QuotaUse*, std::less<>>;
+
+/// The entries of a section: key, then metric. Keys are ids, so they sort as numbers.
+std::map<std::pair<std::size_t, std::string>, Metrics> entries_of(
+    const std::vector<QuotaUse>& quotas, std::string_view section) {
+  std::map<std::pair<std::size_t, std::string>, Metrics> entries;
+  for (const auto& quota : quotas) {
+    if (quota.section == section)
+      entries[{quota.key.size(), quota.key}].emplace(quota.metric, &quota);
+  }
+  return entries;
+}
+
+struct Section {
+  std::string_view tag;
+  std::string_view name;
+  std::span<const std::string_view> metrics;
+};
+
+void write_section(text::XmlWriter& xml, const std::vector<QuotaUse>& quotas,
+                   const Section& section) {
+  const auto entries = entries_of(quotas, section.name);
+  if (entries.empty()) return xml.empty(section.tag);
+  xml.open(section.tag);
+  for (const auto& [key, metrics] : entries) {
+    xml.open(section.name);
+    if (!key.second.empty()) xml.cdata("ID", key.second);
+    for (const auto metric : section.metrics) {
+      const auto found = metrics.find(metric);
+      const QuotaUse none;
+      const QuotaUse& quota = found == metrics.end() ? none : *found->second;
+      xml.cdata(metric, quota_text(quota.limit));
+      xml.cdata(std::string(metric) + "_USED", quota_text(quota.used));
+    }
+    xml.close();
+  }
+  xml.close();
+}
+
+}  // namespace
+
+void write_owner(text::XmlWriter& xml, const Owner& owner) {
+  xml.element("UID", owner.user.value);
+  xml.element("GID", owner.group.value);
+  xml.element("UNAME", owner.names.user_name);
+  xml.element("GNAME", owner.names.group_name);
+  xml.element("NAME", owner.name);
+}
+
+void write_permissions(text::XmlWriter& xml, access::Permissions permissions) {
+  constexpr auto kTags =
+      std::to_array<std::string_view>({"OWNER_U", "OWNER_M", "OWNER_A", "GROUP_U", "GROUP_M",
+                                       "GROUP_A", "OTHER_U", "OTHER_M", "OTHER_A"});
+  xml.open("PERMISSIONS");
+  for (std::size_t i = 0; i < kTags.size(); ++i)
+    xml.element(kTags[i], std::int64_t{(permissions.bits & (0400 >> i)) != 0});
+  xml.close();
+}
+
+void write_quotas(text::XmlWriter& xml, const std::vector<QuotaUse>& quotas) {
+  write_section(xml, quotas, {"DATASTORE_QUOTA", "DATASTORE", kDatastoreMetrics});
+  xml.empty("NETWORK_QUOTA");
+  write_section(xml, quotas, {"VM_QUOTA", "VM", kVmMetrics});
+  write_section(xml, quotas, {"IMAGE_QUOTA", "IMAGE", kImageMetrics});
+}
+
+void write_default_quotas(text::XmlWriter& xml, std::string_view tag) {
+  xml.open(tag);
+  write_quotas(xml, {});
+  xml.close();
+}
+
+}  // namespace neph::view

@@ -1,0 +1,237 @@
+#include "view/internal/entries.h"
+
+#include "jobs/queue.h"
+#include "view/internal/blocks.h"
+#include "view/internal/documents.h"
+#include "view/internal/jobs_rows.h"
+
+namespace neph::view {
+namespace {
+
+using access::Permissions;
+using access::Resource;
+using access::Subject;
+
+Ownership names_of(db::Txn& txn, UserId user, GroupId group) {
+  return {access::user_name(txn, user), access::group_name(txn, group)};
+}
+
+EntryPtr entry_of(Subject subject, std::string full, std::string brief = {}) {
+  Entry entry;
+  entry.id = subject.id;
+  entry.name = subject.name;
+  entry.subject = std::move(subject);
+  entry.full = std::move(full);
+  entry.brief = std::move(brief);
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+Result<EntryPtr> read_user(db::Txn& txn, UserId id) {
+  const UserFacts facts{TRY(access::find_user(txn, id)),
+                        access::list_quotas(txn, access::QuotaOwner::kUser, id.value)};
+  const auto& user = facts.user;
+  Subject subject = {Resource::kUser, id.value, user.name, id, user.group, Permissions{0600}, {}};
+  return entry_of(std::move(subject), user_xml(facts), user_brief_xml(facts));
+}
+
+Result<EntryPtr> read_group(db::Txn& txn, GroupId id) {
+  const GroupFacts facts{TRY(access::find_group(txn, id)),
+                         access::list_quotas(txn, access::QuotaOwner::kGroup, id.value)};
+  return entry_of({Resource::kGroup, id.value, facts.group.name, {}, id, Permissions{0040}, {}},
+                  group_xml(facts), group_brief_xml(facts));
+}
+
+Result<EntryPtr> read_acl(db::Txn& txn, AclId id) {
+  for (const auto& rule : access::list_acls(txn)) {
+    if (rule.id == id)
+      return entry_of({Resource::kAcl, id.value, {}, UserId{0}, GroupId{0}, Permissions{0}, {}},
+                      acl_xml(rule));
+  }
+  return fail(Errc::kNotFound, "there is no ACL rule {}", id);
+}
+
+Result<EntryPtr> read_cluster(db::Txn& txn, ClusterId id) {
+  const auto cluster = TRY(compute::find_cluster(txn, id));
+  return entry_of(compute::subject_of(cluster), cluster_xml(cluster));
+}
+
+std::vector<SnapshotId> snapshots_of(db::Txn& txn, const compute::VmDisk& disk) {
+  std::vector<SnapshotId> ids;
+  for (const auto& snapshot : snapshots::list_open_of_disk(txn, disk.vm, disk.id))
+    ids.push_back(snapshot.id);
+  return ids;
+}
+
+std::vector<RetainedDisk> retained_on(db::Txn& txn, HostId host) {
+  std::vector<RetainedDisk> retained;
+  for (const auto& disk : compute::list_retained_disks(txn)) {
+    const auto vm = compute::find_vm(txn, disk.vm);
+    if (vm && vm->host == host) retained.push_back({disk.vm, disk.id, snapshots_of(txn, disk)});
+  }
+  return retained;
+}
+
+Result<EntryPtr> read_host(db::Txn& txn, HostId id) {
+  HostFacts facts{
+      TRY(compute::find_host(txn, id)), compute::host_use(txn, id), {}, retained_on(txn, id)};
+  facts.cluster_attributes = TRY(compute::find_cluster(txn, facts.host.cluster)).attributes;
+  return entry_of(compute::subject_of(facts.host), host_xml(facts));
+}
+
+Result<EntryPtr> read_datastore(db::Txn& txn, DatastoreId id) {
+  DatastoreFacts facts{
+      TRY(datastore::find_datastore(txn, id)), {}, datastore::list_images_of(txn, id)};
+  facts.names = names_of(txn, facts.datastore.owner, facts.datastore.group);
+  return entry_of(datastore::subject_of(facts.datastore), datastore_xml(facts));
+}
+
+Result<EntryPtr> read_image(db::Txn& txn, ImageId id) {
+  ImageFacts facts{TRY(datastore::find_image(txn, id)), datastore::image_use(txn, id), {}, {}};
+  facts.names = names_of(txn, facts.image.owner, facts.image.group);
+  facts.datastore_name = TRY(datastore::find_datastore(txn, facts.image.datastore)).name;
+  return entry_of(datastore::subject_of(facts.image), image_xml(facts));
+}
+
+Result<EntryPtr> read_template(db::Txn& txn, TemplateId id) {
+  TemplateFacts facts{TRY(compute::find_template(txn, id)), {}};
+  facts.names = names_of(txn, facts.vm_template.owner, facts.vm_template.group);
+  return entry_of(compute::subject_of(facts.vm_template), template_xml(facts));
+}
+
+Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
+  VmFacts facts{TRY(compute::find_vm(txn, id)), {},
+                compute::list_disks(txn, id),   compute::list_nics(txn, id),
+                compute::list_history(txn, id), {}};
+  facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
+  for (const auto& disk : facts.disks) {
+    for (auto& snapshot : snapshots::list_open_of_disk(txn, id, disk.id))
+      facts.snapshots.push_back(std::move(snapshot));
+  }
+  return facts;
+}
+
+Result<EntryPtr> read_vm(db::Txn& txn, VmId id) {
+  const VmFacts facts = TRY(read_vm_facts(txn, id));
+  auto document = vm_xml(facts);
+  Entry entry = *entry_of(compute::subject_of(facts.vm), {}, vm_brief_xml(facts));
+  entry.state = static_cast<int>(facts.vm.state);
+  entry.full = std::move(document.text);
+  entry.older_history = document.older_history;
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+EntryPtr live_entry(Subject subject, LiveDocument document, int state, JobId job) {
+  Entry entry = *entry_of(std::move(subject), std::move(document.text));
+  entry.progress = document.progress;
+  entry.state = state;
+  entry.job = job;
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+/// A snapshot is its owner's; ACL rules about the VM count for it too.
+Result<EntryPtr> read_snapshot(db::Txn& txn, SnapshotId id) {
+  SnapshotFacts facts{TRY(snapshots::find_snapshot(txn, id)), {}, {}, false};
+  const auto& snapshot = facts.snapshot;
+  facts.names = names_of(txn, snapshot.owner, snapshot.group);
+  if (snapshot.host.is_set()) {
+    if (const auto host = compute::find_host(txn, snapshot.host)) facts.host_name = host->name;
+  }
+  if (const auto disk = compute::find_disk(txn, snapshot.vm, snapshot.disk))
+    facts.is_retained = disk->is_retained;
+  Subject subject = {Resource::kVm,
+                     snapshot.vm.value,
+                     snapshot.image_name,
+                     snapshot.owner,
+                     snapshot.group,
+                     Permissions{0600},
+                     {}};
+  Entry entry = *live_entry(std::move(subject), snapshot_xml(facts),
+                            static_cast<int>(snapshot.phase), snapshot.job);
+  entry.id = id.value;
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+Result<EntryPtr> read_job(db::Txn& txn, JobId id) {
+  const auto job = TRY(jobs::find(txn, id));
+  Subject subject = {Resource::kVm, job.vm.value, job.kind, job.owner, {}, Permissions{0600}, {}};
+  Entry entry = *live_entry(std::move(subject), job_xml(job), static_cast<int>(job.state), job.id);
+  entry.id = id.value;
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+}  // namespace
+
+Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
+  switch (kind) {
+    case ObjectKind::kUser:
+      return read_user(txn, UserId{id});
+    case ObjectKind::kGroup:
+      return read_group(txn, GroupId{id});
+    case ObjectKind::kAcl:
+      return read_acl(txn, AclId{id});
+    case ObjectKind::kCluster:
+      return read_cluster(txn, ClusterId{id});
+    case ObjectKind::kHost:
+      return read_host(txn, HostId{id});
+    case ObjectKind::kDatastore:
+      return read_datastore(txn, DatastoreId{id});
+    case ObjectKind::kImage:
+      return read_image(txn, ImageId{id});
+    case ObjectKind::kTemplate:
+      return read_template(txn, TemplateId{id});
+    case ObjectKind::kVm:
+      return read_vm(txn, VmId{id});
+    case ObjectKind::kSnapshot:
+      return read_snapshot(txn, SnapshotId{id});
+    case ObjectKind::kJob:
+      return read_job(txn, JobId{id});
+    case ObjectKind::kQuota:
+      break;
+  }
+  return fail(Errc::kNotFound, "objects of kind {} are not shown", static_cast<int>(kind));
+}
+
+std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kUser:
+      return numbers_of(access::list_users(txn));
+    case ObjectKind::kGroup:
+      return numbers_of(access::list_groups(txn));
+    case ObjectKind::kCluster:
+      return numbers_of(compute::list_clusters(txn));
+    case ObjectKind::kHost:
+      return numbers_of(compute::list_hosts(txn));
+    case ObjectKind::kTemplate:
+      return numbers_of(compute::list_templates(txn));
+    case ObjectKind::kVm:
+      return numbers_of(compute::list_vms(txn, compute::Which::kAll));
+    case ObjectKind::kImage:
+      return numbers_of(datastore::list_images(txn));
+    case ObjectKind::kSnapshot:
+      return numbers_of(snapshots::list_snapshots(txn));
+    case ObjectKind::kJob:
+      return numbers_of(list_shown_jobs(txn, kJobsShown));
+    case ObjectKind::kQuota:
+      return {};
+    case ObjectKind::kDatastore:
+      return numbers_of(datastore::list_datastores(txn));
+    case ObjectKind::kAcl:
+      break;
+  }
+  std::vector<std::int64_t> ids;
+  for (const auto& rule : access::list_acls(txn)) ids.push_back(rule.id.value);
+  return ids;
+}
+
+db::ChangeSet related_to(db::Txn& txn, const Entry& entry) {
+  db::ChangeSet related;
+  if (entry.state != static_cast<int>(compute::VmState::kDone)) return related;
+  const auto vm = compute::find_vm(txn, VmId{entry.id});
+  if (vm && vm->host.is_set()) related.touch(ObjectKind::kHost, vm->host);
+  for (const auto& disk : compute::list_disks(txn, VmId{entry.id})) {
+    for (const auto id : snapshots_of(txn, disk)) related.touch(ObjectKind::kSnapshot, id);
+  }
+  return related;
+}
+
+}  // namespace neph::view

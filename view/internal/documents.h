@@ -1,0 +1,122 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/directory.h"
+#include "access/quota.h"
+#include "compute/host.h"
+#include "compute/vm.h"
+#include "compute/vm_template.h"
+#include "datastore/image.h"
+#include "jobs/job.h"
+#include "jobs/progress_board.h"
+#include "snapshots/snapshot.h"
+#include "view/view.h"
+
+/// The documents of OpenNebula's clients (7.4: element trees of its schemas, compared with what
+/// its own daemon answers), and our own SNAPSHOT and JOB. Pure functions over what was read of the
+/// rows; any thread.
+namespace neph::view {
+
+/// Names that ids have at the moment; empty where the object is gone.
+struct Ownership {
+  std::string user_name;
+  std::string group_name;
+};
+
+struct UserFacts {
+  access::User user;
+  std::vector<access::QuotaUse> quotas;
+};
+/// Never holds the password's hash or a login token.
+[[nodiscard]] std::string user_xml(const UserFacts& facts);
+/// USER without quotas, then QUOTAS: what stands in the pool.
+[[nodiscard]] std::string user_brief_xml(const UserFacts& facts);
+
+struct GroupFacts {
+  access::Group group;
+  std::vector<access::QuotaUse> quotas;
+};
+[[nodiscard]] std::string group_xml(const GroupFacts& facts);
+[[nodiscard]] std::string group_brief_xml(const GroupFacts& facts);
+
+[[nodiscard]] std::string acl_xml(const access::AclRule& rule);
+
+[[nodiscard]] std::string cluster_xml(const compute::Cluster& cluster);
+
+/// A disk that a snapshot keeps although its VM has ended.
+struct RetainedDisk {
+  VmId vm;
+  DiskId disk;
+  std::vector<SnapshotId> snapshots;
+};
+struct HostFacts {
+  compute::Host host;
+  compute::HostUse use;
+  text::Template cluster_attributes;  ///< its RESERVED_* count where the host has none
+  std::vector<RetainedDisk> retained;
+};
+[[nodiscard]] std::string host_xml(const HostFacts& facts);
+
+struct DatastoreFacts {
+  datastore::Datastore datastore;
+  Ownership names;
+  std::vector<ImageId> images;
+};
+[[nodiscard]] std::string datastore_xml(const DatastoreFacts& facts);
+
+struct ImageFacts {
+  datastore::Image image;
+  datastore::ImageUse use;
+  Ownership names;
+  std::string datastore_name;
+};
+[[nodiscard]] std::string image_xml(const ImageFacts& facts);
+
+struct TemplateFacts {
+  compute::VmTemplate vm_template;
+  Ownership names;
+};
+[[nodiscard]] std::string template_xml(const TemplateFacts& facts);
+
+struct VmFacts {
+  compute::Vm vm;
+  Ownership names;
+  std::vector<compute::VmDisk> disks;
+  std::vector<compute::VmNic> nics;
+  std::vector<compute::HistoryRecord> history;  ///< oldest first
+  std::vector<snapshots::Snapshot> snapshots;   ///< of its disks, not over
+};
+/// TEMPLATE and USER_TEMPLATE as clients see them.
+[[nodiscard]] text::Template shown_attributes(const VmFacts& facts);
+[[nodiscard]] text::Template shown_user_attributes(const VmFacts& facts);
+struct VmDocument {
+  std::string text;
+  Span older_history;  ///< all records but the last
+};
+[[nodiscard]] VmDocument vm_xml(const VmFacts& facts);
+[[nodiscard]] std::string vm_brief_xml(const VmFacts& facts);
+
+/// A document with elements in it that are replaced while reading.
+struct LiveDocument {
+  std::string text;
+  Span progress;
+};
+struct SnapshotFacts {
+  snapshots::Snapshot snapshot;
+  Ownership names;
+  std::string host_name;
+  bool is_retained = false;
+};
+[[nodiscard]] LiveDocument snapshot_xml(const SnapshotFacts& facts);
+/// What it waits for, in one word; empty when it does not wait.
+[[nodiscard]] std::string_view waits_for(const snapshots::Snapshot& snapshot);
+
+[[nodiscard]] LiveDocument job_xml(const jobs::Job& job);
+
+/// BYTES_DONE, BYTES_TOTAL, RATE and SECONDS_LEFT.
+[[nodiscard]] std::string progress_xml(const jobs::ProgressBoard::Entry& progress);
+
+}  // namespace neph::view

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <limits>
+
+#include "view/internal/progress.h"
+#include "view/view.h"
+
+namespace neph::view {
+namespace {
+
+constexpr std::int64_t kMine = -3;
+constexpr std::int64_t kMyGroup = -4;
+constexpr std::int64_t kMineAndMyGroups = -1;
+constexpr std::int64_t kAll = -2;
+constexpr std::int64_t kStateAny = -2;
+constexpr std::int64_t kStateNotDone = -1;
+constexpr std::int64_t kStateMax = 11;
+constexpr int kDone = 6;
+
+std::string_view what(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kUser:
+      return "user";
+    case ObjectKind::kGroup:
+      return "group";
+    case ObjectKind::kAcl:
+      return "ACL rule";
+    case ObjectKind::kCluster:
+      return "cluster";
+    case ObjectKind::kHost:
+      return "host";
+    case ObjectKind::kDatastore:
+      return "datastore";
+    case ObjectKind::kImage:
+      return "image";
+    case ObjectKind::kTemplate:
+      return "virtual machine template";
+    case ObjectKind::kVm:
+      return "virtual machine";
+    case ObjectKind::kSnapshot:
+      return "snapshot";
+    case ObjectKind::kJob:
+      return "job";
+    case ObjectKind::kQuota:
+      return "quota";
+  }
+  return "object";
+}
+
+bool matches_owner(const access::Subject& subject, const access::Actor& actor,
+                   std::int64_t filter) {
+  switch (filter) {
+    case kAll:
+      return true;
+    case kMine:
+      return subject.owner == actor.user;
+    case kMyGroup:
+      return subject.group == actor.group;
+    case kMineAndMyGroups:
+      return subject.owner == actor.user || actor.is_in(subject.group);
+    default:
+      return subject.owner.value == filter;
+  }
+}
+
+bool matches_state(ObjectKind kind, int state, std::int64_t asked) {
+  if (kind != ObjectKind::kVm || asked == kStateAny) return true;
+  return asked == kStateNotDone ? state != kDone : state == asked;
+}
+
+/// Ids from..to, or a page of the list: start is an offset then.
+struct Window {
+  std::int64_t from = 0;
+  std::int64_t to = std::numeric_limits<std::int64_t>::max();
+  std::int64_t skip = 0;
+  std::int64_t count_max = std::numeric_limits<std::int64_t>::max();
+};
+
+Window window_of(const ListAsk& ask) {
+  Window window;
+  if (ask.start < 0) return window;
+  if (ask.end < -1) {
+    window.skip = ask.start;
+    // The smallest number there is has no positive counterpart.
+    window.count_max = -std::max(ask.end, -window.count_max);
+    return window;
+  }
+  window.from = ask.start;
+  if (ask.end >= 0) window.to = ask.end;
+  return window;
+}
+
+/// By the user field of the rule, then by id, as OpenNebula lists them.
+void sort_rules(const View& view, std::vector<EntryPtr>& entries) {
+  std::map<std::int64_t, std::int64_t> user_of;
+  for (const auto& rule : view.acls) user_of[rule.id.value] = rule.user;
+  std::ranges::sort(entries, {}, [&](const EntryPtr& entry) {
+    return std::pair{user_of[entry->id], entry->id};
+  });
+}
+
+Result<void> check(ObjectKind kind, const ListAsk& ask) {
+  if (ask.filter < kMyGroup) return fail(Errc::kInvalid, "Incorrect filter_flag");
+  const bool is_state = ask.vm_state >= kStateAny && ask.vm_state <= kStateMax;
+  if (kind == ObjectKind::kVm && !is_state)
+    return fail(Errc::kInvalid, "Incorrect filter_flag, state");
+  return {};
+}
+
+}  // namespace
+
+const Pool& View::pool(ObjectKind kind) const {
+  static const Pool kEmpty;
+  const auto found = pools.find(kind);
+  return found == pools.end() ? kEmpty : found->second;
+}
+
+Result<EntryPtr> View::find(ObjectKind kind, std::int64_t id) const {
+  auto entry = pool(kind).find(id);
+  if (entry == nullptr) return fail(Errc::kNotFound, "Error getting {} [{}].", what(kind), id);
+  return entry;
+}
+
+Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind, const access::Actor& actor,
+                                     const ListAsk& ask) {
+  CHECK_OK(check(kind, ask));
+  Window window = window_of(ask);
+  std::vector<EntryPtr> chosen;
+  view.pool(kind).visit_descending([&](const EntryPtr& entry) {
+    if (entry->id < window.from) return false;
+    if (entry->id > window.to) return true;
+    if (!matches_state(kind, entry->state, ask.vm_state)) return true;
+    if (!matches_owner(entry->subject, actor, ask.filter)) return true;
+    if (!access::authorize(actor, access::Op::kUse, entry->subject, view.acls)) return true;
+    if (window.skip-- > 0) return true;
+    chosen.push_back(view.board == nullptr ? entry : entry_with_progress(entry, *view.board));
+    return std::ssize(chosen) < window.count_max;
+  });
+  if (kind == ObjectKind::kAcl) sort_rules(view, chosen);
+  return chosen;
+}
+
+}  // namespace neph::view

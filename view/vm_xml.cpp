@@ -1,0 +1,94 @@
+#include "view/internal/documents.h"
+
+#include "view/internal/blocks.h"
+
+namespace neph::view {
+namespace {
+
+using compute::HistoryRecord;
+using compute::Vm;
+
+std::int64_t shown_lcm(const Vm& vm) {
+  return vm.state == compute::VmState::kActive ? static_cast<std::int64_t>(vm.lcm) : 0;
+}
+
+void write_states(text::XmlWriter& xml, const Vm& vm) {
+  const auto state = static_cast<std::int64_t>(vm.state);
+  xml.element("LAST_POLL", vm.polled.seconds());
+  xml.element("STATE", state);
+  xml.element("LCM_STATE", shown_lcm(vm));
+  xml.element("PREV_STATE", state);
+  xml.element("PREV_LCM_STATE", shown_lcm(vm));
+  xml.element("RESCHED", std::int64_t{vm.is_rescheduled});
+  xml.element("STIME", vm.created.seconds());
+  xml.element("ETIME", vm.ended.seconds());
+  xml.element("DEPLOY_ID", vm.deploy_id);
+}
+
+void write_record(text::XmlWriter& xml, VmId vm, const HistoryRecord& record) {
+  xml.open("HISTORY");
+  xml.element("OID", vm.value);
+  xml.element("SEQ", record.seq);
+  xml.element("HOSTNAME", record.host_name);
+  xml.element("HID", record.host.value);
+  xml.element("CID", record.cluster.value);
+  xml.element("STIME", record.started.seconds());
+  xml.element("ETIME", record.ended.seconds());
+  xml.cdata("VM_MAD", record.vm_mad);
+  xml.cdata("TM_MAD", record.tm_mad);
+  xml.element("DS_ID", record.datastore.value);
+  // Neither cluster plans nor request numbers exist here; these are OpenNebula's words for none.
+  xml.element("PLAN_ID", -2);
+  xml.element("ACTION_ID", -1);
+  xml.element("PSTIME", record.prolog_started.seconds());
+  xml.element("PETIME", record.prolog_ended.seconds());
+  xml.element("RSTIME", record.running_started.seconds());
+  xml.element("RETIME", record.running_ended.seconds());
+  xml.element("ESTIME", record.epilog_started.seconds());
+  xml.element("EETIME", record.epilog_ended.seconds());
+  xml.element("ACTION", static_cast<std::int64_t>(record.action));
+  xml.element("UID", record.by_user.value);
+  xml.element("GID", -1);
+  xml.element("REQUEST_ID", "-1");
+  xml.close();
+}
+
+Span write_history(text::XmlWriter& xml, const VmFacts& facts) {
+  xml.open("HISTORY_RECORDS");
+  Span older{xml.text().size(), 0};
+  for (std::size_t i = 0; i < facts.history.size(); ++i) {
+    if (i + 1 == facts.history.size()) older.size = xml.text().size() - older.at;
+    write_record(xml, facts.vm.id, facts.history[i]);
+  }
+  xml.close();
+  return older;
+}
+
+void write_backups(text::XmlWriter& xml) {
+  xml.open("BACKUPS");
+  xml.empty("BACKUP_CONFIG");
+  xml.empty("BACKUP_IDS");
+  xml.close();
+}
+
+}  // namespace
+
+VmDocument vm_xml(const VmFacts& facts) {
+  const Vm& vm = facts.vm;
+  text::XmlWriter xml;
+  xml.open("VM");
+  xml.element("ID", vm.id.value);
+  write_owner(xml, {vm.owner, vm.group, facts.names, vm.name});
+  write_permissions(xml, vm.permissions);
+  write_states(xml, vm);
+  xml.attributes("MONITORING", vm.monitoring);
+  xml.empty("SCHED_ACTIONS");
+  xml.attributes("TEMPLATE", shown_attributes(facts));
+  xml.attributes("USER_TEMPLATE", shown_user_attributes(facts));
+  const Span older = write_history(xml, facts);
+  write_backups(xml);
+  xml.close();
+  return {xml.take(), older};
+}
+
+}  // namespace neph::view
