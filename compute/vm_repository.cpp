@@ -1,4 +1,5 @@
 #include "compute/internal/stored.h"
+#include "compute/internal/vm_rows.h"
 #include "compute/vm.h"
 #include "jobs/queue.h"
 
@@ -205,6 +206,17 @@ void save_nic(db::Txn& txn, const VmNic& nic) {
   txn.exec("INSERT OR REPLACE INTO vm_nics (vm_id, nic_id, attributes) VALUES (?,?,?)", nic.vm,
            nic.id, to_stored(nic.attributes));
   txn.touch(ObjectKind::kVm, nic.vm);
+}
+
+std::optional<VmId> find_living_by_uuid(db::Txn& txn, std::string_view uuid) {
+  return txn.value<VmId>("SELECT id FROM vms WHERE uuid = ? AND state <> 6", uuid);
+}
+
+std::optional<VmId> find_retaining_vm(db::Txn& txn, ImageId image) {
+  return txn.value<VmId>(
+      "SELECT vm_id FROM vm_disks WHERE image_id = ? AND is_retained = 1 AND is_persistent = 1"
+      " ORDER BY vm_id",
+      image);
 }
 
 }  // namespace neph::compute

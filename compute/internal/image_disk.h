@@ -1,0 +1,19 @@
+#pragma once
+
+#include "compute/internal/factory.h"
+
+/// What a DISK takes from its image.
+namespace neph::compute {
+
+/// The image of DISK [IMAGE_ID] or [IMAGE, with IMAGE_UID or IMAGE_UNAME when it is another's].
+/// \returns kNotFound naming it
+[[nodiscard]] Result<datastore::Image> find_asked_image(Reading& reading, const VmDisk& disk);
+/// USE of the image, a type that can be a disk, and a state that allows it. An image that is being
+/// copied is noted in waits_for. \returns kDenied, kInvalid, kWrongState naming who has it
+[[nodiscard]] Result<void> check_usable(Reading& reading, DiskId disk,
+                                        const datastore::Image& image);
+/// Fills in the attributes that clients read; the disk's kind, size and format are set.
+void inherit_image(VmDisk& disk, const datastore::Image& image,
+                   const datastore::Datastore& datastore);
+
+}  // namespace neph::compute

@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "compute/internal/factory.h"
+
+namespace neph::compute {
+namespace {
+
+constexpr auto kNetworkKeys =
+    std::to_array<std::string_view>({"NETWORK", "NETWORK_ID", "NETWORK_MODE"});
+/// Linux takes 15 bytes for the name of an interface.
+constexpr std::size_t kInterfaceNameMax = 15;
+
+bool is_mac(std::string_view text) {
+  constexpr std::size_t kSize = 17;
+  if (text.size() != kSize) return false;
+  for (std::size_t at = 0; at < kSize; ++at) {
+    const bool is_colon = at % 3 == 2;
+    const bool is_right = is_colon ? text[at] == ':'
+                                   : std::isxdigit(static_cast<unsigned char>(text[at])) != 0;
+    if (!is_right) return false;
+  }
+  return true;
+}
+
+bool is_interface_name(std::string_view text) {
+  return text.size() <= kInterfaceNameMax &&
+         std::all_of(text.begin(), text.end(), [](unsigned char letter) {
+           return std::isalnum(letter) != 0 || letter == '-' || letter == '_' || letter == '.';
+         });
+}
+
+Result<void> check_nic(NicId id, const text::Vector& nic) {
+  for (const auto key : kNetworkKeys) {
+    if (!nic.has(key)) continue;
+    return fail(Errc::kInvalid, "NIC {}: {} = \"{}\" is refused: there are no virtual networks yet;"
+                " say BRIDGE, or nothing for user mode networking", id, key, nic.get(key));
+  }
+  if (!is_interface_name(nic.get("BRIDGE"))) {
+    return fail(Errc::kInvalid, "NIC {}: BRIDGE = \"{}\" is not the name of a bridge", id,
+                nic.get("BRIDGE"));
+  }
+  const std::string model = nic.get("MODEL");
+  const bool is_model = std::all_of(model.begin(), model.end(), [](unsigned char letter) {
+    return std::isalnum(letter) != 0 || letter == '-';
+  });
+  if (!is_model) return fail(Errc::kInvalid, "NIC {}: MODEL = \"{}\" is not a name", id, model);
+  const auto* mac = nic.find("MAC");
+  if (mac != nullptr && !is_mac(*mac)) {
+    return fail(Errc::kInvalid, "NIC {}: MAC = \"{}\" is not six bytes such as 02:00:0a:00:00:01",
+                id, *mac);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> read_nics(Reading& reading) {
+  const auto* defaults = reading.ask.find_vector("NIC_DEFAULT");
+  for (const auto* asked : reading.ask.vectors("NIC")) {
+    VmNic nic;
+    nic.id = NicId{static_cast<std::int64_t>(reading.fresh.nics.size())};
+    nic.attributes = *asked;
+    if (defaults != nullptr) {
+      for (const auto& [key, value] : defaults->items()) nic.attributes.inherit(key, value);
+    }
+    CHECK_OK(check_nic(nic.id, nic.attributes));
+    nic.attributes.set("NIC_ID", fmt::format("{}", nic.id));
+    nic.attributes.inherit("NAME", fmt::format("NIC{}", nic.id));
+    nic.attributes.inherit("MODEL", "virtio");
+    nic.attributes.inherit("MAC", random_mac());
+    reading.fresh.nics.push_back(std::move(nic));
+  }
+  return {};
+}
+
+}  // namespace neph::compute
