@@ -3,6 +3,7 @@
 #include "api/internal/methods.h"
 #include "api/internal/object_name.h"
 #include "compute/vm_template.h"
+#include "text/xml_writer.h"
 
 namespace neph::api {
 namespace {
@@ -112,17 +113,19 @@ access::PermissionChange permission_change(std::vector<std::int64_t> bits) {
   return {std::move(bits)};
 }
 
+EscapedText as_document(std::string_view xml) { return {text::xml_escaped(xml)}; }
+
 Result<EscapedText> show(Call& call, ObjectKind kind, std::int64_t id) {
   const auto entry = call.view().find(kind, id);
   if (!entry) return fail(Errc::kNotFound, "Error getting {} [{}].", object_name(kind), id);
   CHECK_OK(access::authorize(call.actor(), access::Op::kUse, (*entry)->subject, call.view().acls));
-  return EscapedText{call.services().publisher.with_progress(**entry)};
+  return as_document(call.services().publisher.with_progress(**entry));
 }
 
 Result<EscapedText> list(Call& call, ObjectKind kind, std::string_view tag,
                          const view::ListAsk& ask) {
   const auto entries = TRY(view::select(call.view(), kind, call.actor(), ask));
-  return EscapedText{view::pool_document(tag, entries, ask.is_full)};
+  return as_document(view::pool_document(tag, entries, ask.is_full));
 }
 
 Result<bool> is_append(std::int64_t update_type) {

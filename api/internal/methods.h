@@ -38,6 +38,8 @@ template <class Tag>
 
 /// The nine bits of chmod, in reading order.
 [[nodiscard]] access::PermissionChange permission_change(std::vector<std::int64_t> bits);
+/// XML, as a result: escaped once more, because it travels inside of XML.
+[[nodiscard]] EscapedText as_document(std::string_view xml);
 /// Document of one object the caller may USE.
 [[nodiscard]] Result<EscapedText> show(Call& call, ObjectKind kind, std::int64_t id);
 /// Document of a pool.

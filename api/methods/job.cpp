@@ -23,7 +23,7 @@ Result<void> may_see_job(Call& call, const ShowJob& ask) {
 
 Result<EscapedText> show_job(Call& call, const ShowJob& ask) {
   const auto entry = TRY(call.view().find(ObjectKind::kJob, ask.job.value));
-  return EscapedText{call.services().publisher.with_progress(*entry)};
+  return as_document(call.services().publisher.with_progress(*entry));
 }
 
 Result<EscapedText> list_jobs(Call& call, const ListJobs& ask) {
@@ -33,7 +33,7 @@ Result<EscapedText> list_jobs(Call& call, const ListJobs& ask) {
   std::erase_if(entries, [&](const view::EntryPtr& entry) {
     return !may_see(call.actor(), entry->subject);
   });
-  return EscapedText{view::pool_document("JOB_POOL", entries, false)};
+  return as_document(view::pool_document("JOB_POOL", entries, false));
 }
 
 }  // namespace
