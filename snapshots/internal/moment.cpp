@@ -1,0 +1,68 @@
+#include "snapshots/internal/moment.h"
+
+namespace neph::snapshots {
+namespace {
+
+using compute::LcmState;
+using compute::VmState;
+
+Moment moment_of_active(LcmState lcm) {
+  switch (lcm) {
+    case LcmState::kRunning:
+    case LcmState::kHotplug:
+      return Moment::kRunning;
+    case LcmState::kUnknown:
+      return Moment::kUnknown;
+    case LcmState::kShutdown:
+    case LcmState::kShutdownPoweroff:
+    case LcmState::kShutdownUndeploy:
+      return Moment::kStopping;
+    case LcmState::kEpilog:
+    case LcmState::kCleanupDelete:
+    case LcmState::kCleanupResubmit:
+      return Moment::kRemoved;
+    case LcmState::kEpilogUndeploy:
+    case LcmState::kEpilogUndeployFailure:
+    case LcmState::kBootFailure:
+    case LcmState::kBootUndeployFailure:
+    case LcmState::kPrologFailure:
+    case LcmState::kPrologUndeployFailure:
+    case LcmState::kEpilogFailure:
+      return Moment::kAtRest;
+    case LcmState::kEpilogStop:
+    case LcmState::kEpilogStopFailure:
+    case LcmState::kBootStoppedFailure:
+    case LcmState::kPrologResumeFailure:
+      return Moment::kSaved;
+    default:
+      return Moment::kMoving;
+  }
+}
+
+}  // namespace
+
+Moment moment_of(const compute::Vm& vm) {
+  switch (vm.state) {
+    case VmState::kActive: return moment_of_active(vm.lcm);
+    case VmState::kPoweroff:
+    case VmState::kUndeployed: return Moment::kAtRest;
+    case VmState::kStopped: return Moment::kSaved;
+    // Without a memory file it is QEMU that holds the guest still, with the disks open.
+    case VmState::kSuspended: return vm.memory_path.empty() ? Moment::kPaused : Moment::kSaved;
+    case VmState::kDone: return Moment::kGone;
+    default: return Moment::kAbsent;
+  }
+}
+
+bool is_ending(const compute::Vm& vm) {
+  if (vm.state == VmState::kDone) return true;
+  if (vm.state != VmState::kActive) return false;
+  return vm.lcm == LcmState::kShutdown || vm.lcm == LcmState::kEpilog ||
+         vm.lcm == LcmState::kEpilogFailure || vm.lcm == LcmState::kCleanupDelete;
+}
+
+std::string words_of(const compute::Vm& vm) {
+  return fmt::format("VM {} is {}", vm.id, compute::shown_name(vm.state, vm.lcm));
+}
+
+}  // namespace neph::snapshots
