@@ -1,0 +1,251 @@
+#include "api/internal/methods.h"
+#include "compute/vm_template.h"
+
+namespace neph::api {
+namespace {
+
+using access::Op;
+
+constexpr int kInternalCode = 8192;
+constexpr int kAllocateCode = 16384;
+
+struct AllocateTemplate {
+  std::string content;
+};
+struct ShowTemplate {
+  TemplateId vm_template;
+  bool is_extended = false;
+  bool decrypt = false;
+};
+struct DeleteTemplate {
+  TemplateId vm_template;
+  bool is_recursive = false;
+};
+struct InstantiateTemplate {
+  TemplateId vm_template;
+  std::string name;
+  bool is_held = false;
+  std::string content;
+  bool is_persistent = false;
+};
+struct UpdateTemplate {
+  TemplateId vm_template;
+  std::string content;
+  std::int64_t update_type = 0;
+};
+struct RenameTemplate {
+  TemplateId vm_template;
+  std::string name;
+};
+struct ChmodTemplate {
+  TemplateId vm_template;
+  std::int64_t owner_use, owner_manage, owner_admin;
+  std::int64_t group_use, group_manage, group_admin;
+  std::int64_t other_use, other_manage, other_admin;
+  bool is_recursive = false;
+};
+struct ChownTemplate {
+  TemplateId vm_template;
+  UserId user;
+  GroupId group;
+};
+struct ListTemplates {
+  std::int64_t filter = -2;
+  std::int64_t start = -1;
+  std::int64_t end = -1;
+};
+
+/// The right on the template itself, for arguments that have a field `vm_template`.
+template <Op op>
+constexpr auto on_template = [](Call& call, const auto& ask) {
+  return need(call, op, ObjectKind::kTemplate, ask.vm_template);
+};
+
+Result<void> check_not_recursive(bool is_recursive) {
+  if (!is_recursive) return {};
+  return fail(Errc::kInvalid, "Including the images of a template is not provided yet: do it image"
+              " by image");
+}
+
+Result<void> may_create_template(Call& call, const AllocateTemplate&) {
+  return need_create(call, access::Resource::kTemplate);
+}
+
+Result<TemplateId> allocate_template(Call& call, const AllocateTemplate& ask) {
+  const auto content = TRY(text::Template::parse(ask.content));
+  return compute::create_template(call.txn(), call.actor(), call.services().vms.settings(),
+                                  content);
+}
+
+Result<TemplateId> delete_template(Call& call, const DeleteTemplate& ask) {
+  CHECK_OK(check_not_recursive(ask.is_recursive));
+  compute::delete_template(call.txn(), ask.vm_template);
+  return ask.vm_template;
+}
+
+Result<void> may_create_vm(Call& call, const InstantiateTemplate&) {
+  return need_create(call, access::Resource::kVm);
+}
+
+Result<VmId> instantiate_template(Call& call, const InstantiateTemplate& ask) {
+  if (ask.is_persistent) {
+    return fail(Errc::kInvalid, "Instantiating template {} with copies of its own of all images"
+                " (persistent) is not provided yet", ask.vm_template);
+  }
+  const auto extra = TRY(text::Template::parse(ask.content));
+  compute::NewVmAsk fresh;
+  fresh.attributes = TRY(compute::find_template(call.txn(), ask.vm_template)).attributes;
+  fresh.attributes.merge(extra);
+  fresh.name = ask.name;
+  fresh.made_from = ask.vm_template;
+  fresh.is_held = ask.is_held;
+  return call.services().vms.allocate(call.txn(), call.actor(), fresh);
+}
+
+Result<TemplateId> update_template(Call& call, const UpdateTemplate& ask) {
+  const bool appends = TRY(is_append(ask.update_type));
+  const auto change = TRY(text::Template::parse(ask.content));
+  CHECK_OK(compute::update_template(call.txn(), call.actor(), call.services().vms.settings(),
+                                    {ask.vm_template, change, appends}));
+  return ask.vm_template;
+}
+
+Result<TemplateId> rename_template(Call& call, const RenameTemplate& ask) {
+  CHECK_OK(compute::rename_template(call.txn(), ask.vm_template, ask.name));
+  return ask.vm_template;
+}
+
+access::PermissionChange change_of(const ChmodTemplate& ask) {
+  return permission_change({ask.owner_use, ask.owner_manage, ask.owner_admin,
+                            ask.group_use, ask.group_manage, ask.group_admin,
+                            ask.other_use, ask.other_manage, ask.other_admin});
+}
+
+Result<void> may_chmod(Call& call, const ChmodTemplate& ask) {
+  return need(call, access::right_needed(change_of(ask)), ObjectKind::kTemplate, ask.vm_template);
+}
+
+Result<TemplateId> chmod_template(Call& call, const ChmodTemplate& ask) {
+  CHECK_OK(check_not_recursive(ask.is_recursive));
+  const auto vm_template = TRY(compute::find_template(call.txn(), ask.vm_template));
+  const auto permissions = TRY(access::apply(vm_template.permissions, change_of(ask)));
+  CHECK_OK(compute::chmod_template(call.txn(), ask.vm_template, permissions));
+  return ask.vm_template;
+}
+
+Result<void> may_chown(Call& call, const ChownTemplate& ask) {
+  return need_chown(call, ObjectKind::kTemplate, ask.vm_template.value, ask.user, ask.group);
+}
+
+Result<TemplateId> chown_template(Call& call, const ChownTemplate& ask) {
+  CHECK_OK(compute::chown_template(call.txn(), ask.vm_template, ask.user, ask.group));
+  return ask.vm_template;
+}
+
+Result<EscapedText> show_template(Call& call, const ShowTemplate& ask) {
+  return show(call, ObjectKind::kTemplate, ask.vm_template.value);
+}
+
+Result<EscapedText> list_templates(Call& call, const ListTemplates& ask) {
+  view::ListAsk which;
+  which.filter = ask.filter;
+  which.start = ask.start;
+  which.end = ask.end;
+  return list(call, ObjectKind::kTemplate, "VMTEMPLATE_POOL", which);
+}
+
+void add_life_cycle(Registry<Call>& registry) {
+  registry.add({
+      method("one.template.allocate", &allocate_template)
+          .writes()
+          .args("template")
+          .needs("CREATE TEMPLATE", &may_create_template)
+          .legacy_code(Errc::kConflict, kAllocateCode)
+          .doc("Keeps a VM template; its NAME must be there.")
+          .answers("id of the new template"),
+      method("one.template.delete", &delete_template)
+          .writes()
+          .args("template", "recursive")
+          .required(1)
+          .needs("MANAGE TEMPLATE", on_template<Op::kManage>)
+          .doc("Removes a template. Recursive, with its images, is not provided yet.")
+          .answers("id of the template"),
+      method("one.template.instantiate", &instantiate_template)
+          .writes()
+          .args("template", "name", "hold", "extra_template", "persistent")
+          .required(2)
+          .needs("USE TEMPLATE", on_template<Op::kUse>)
+          .needs("CREATE VM", &may_create_vm)
+          .legacy_code(Errc::kConflict, kAllocateCode)
+          .legacy_code(Errc::kWrongState, kAllocateCode)
+          .legacy_code(Errc::kExhausted, kAllocateCode)
+          .doc("Makes a VM from a template; also needs USE of its images. Attributes of the extra "
+               "template replace those of the same name. Persistent is not provided yet.")
+          .answers("id of the new VM"),
+  });
+}
+
+void add_attributes(Registry<Call>& registry) {
+  registry.add({
+      method("one.template.update", &update_template)
+          .writes()
+          .args("template", "content", "update_type")
+          .required(2)
+          .needs("MANAGE TEMPLATE", on_template<Op::kManage>)
+          .doc("Changes a template: update type 0 replaces it, 1 merges.")
+          .answers("id of the template"),
+      method("one.template.rename", &rename_template)
+          .writes()
+          .args("template", "name")
+          .needs("MANAGE TEMPLATE", on_template<Op::kManage>)
+          .doc("Renames a template.")
+          .answers("id of the template"),
+      method("one.template.chmod", &chmod_template)
+          .writes()
+          .args("template", "owner_u", "owner_m", "owner_a", "group_u", "group_m", "group_a",
+                "other_u", "other_m", "other_a", "recursive")
+          .required(10)
+          .needs("MANAGE TEMPLATE, for the bits *_a ADMIN TEMPLATE", &may_chmod)
+          .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set. Recursive, with its "
+               "images, is not provided yet.")
+          .answers("id of the template"),
+      method("one.template.chown", &chown_template)
+          .writes()
+          .args("template", "user", "group")
+          .needs("MANAGE TEMPLATE, MANAGE of another USER, USE of another GROUP", &may_chown)
+          .legacy_code(Errc::kConflict, kInternalCode)
+          .doc("Gives a template to another user, another group, or both; -1 keeps.")
+          .answers("id of the template"),
+  });
+}
+
+void add_documents(Registry<Call>& registry) {
+  registry.add({
+      method("one.template.info", &show_template)
+          .reads()
+          .args("template", "extended", "decrypt")
+          .required(1)
+          .needs("USE TEMPLATE", on_template<Op::kUse>)
+          .doc("Shows a template as it was written, extended or not. Nothing is stored encrypted, "
+               "so decrypt changes nothing.")
+          .answers("VMTEMPLATE document"),
+      method("one.templatepool.info", &list_templates)
+          .reads()
+          .args("filter", "start", "end")
+          .for_anyone()
+          .doc("Lists the templates the caller may use. Filter: a user id, -1 the caller's and his "
+               "groups', -2 all, -3 the caller's, -4 his primary group's. From start to end, or a "
+               "page when end is below -1.")
+          .answers("VMTEMPLATE_POOL document"),
+  });
+}
+
+}  // namespace
+
+void add_template_methods(Registry<Call>& registry) {
+  add_life_cycle(registry);
+  add_attributes(registry);
+  add_documents(registry);
+}
+
+}  // namespace neph::api
