@@ -56,7 +56,7 @@ Result<double> parse_limit(std::string_view name, const std::string& text) {
 Result<std::string> parse_key(const Section& section, const text::Vector& ask) {
   if (!section.has_id) {
     if (ask.get("CLUSTER_IDS").empty()) return std::string{};
-    return fail(Errc::kInvalid, "Quota VM/CLUSTER_IDS: quotas per cluster are not served");
+    return fail(Errc::kInvalid, "Quota VM/CLUSTER_IDS is not served: limits are for all clusters");
   }
   const std::string id = ask.get("ID");
   std::int64_t number = -1;

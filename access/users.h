@@ -47,8 +47,8 @@ struct TokenAsk {
 /// \returns the token; "" after a deletion
 Result<std::string> set_login_token(db::Txn& txn, UserId id, const TokenAsk& ask);
 
-/// What a caller may ask for another: the group of the token must be one of his own, unless he is an
-/// administrator, and a session limited to a group makes no token that is not. \returns kInvalid
+/// Unless the caller is an administrator, the group of a token must be one of his own, and a
+/// session limited to a group makes no token that is not. \returns kInvalid
 [[nodiscard]] Result<void> check_token_rights(const Actor& actor, const User& user,
                                               const TokenAsk& ask);
 
