@@ -1,6 +1,5 @@
-#include "api/call.h"
-
 #include "api/internal/methods.h"
+
 #include "api/internal/object_name.h"
 #include "compute/vm_template.h"
 #include "text/xml_writer.h"
@@ -63,22 +62,6 @@ Result<void> authorize(Call& call, access::Op op, const access::Subject& subject
 }
 
 }  // namespace
-
-Registry<Call> make_registry() {
-  Registry<Call> registry;
-  add_system_methods(registry);
-  add_user_methods(registry);
-  add_group_methods(registry);
-  add_host_methods(registry);
-  add_cluster_methods(registry);
-  add_datastore_methods(registry);
-  add_image_methods(registry);
-  add_template_methods(registry);
-  add_vm_methods(registry);
-  add_snapshot_methods(registry);
-  add_job_methods(registry);
-  return registry;
-}
 
 Result<void> need(Call& call, access::Op op, ObjectKind kind, std::int64_t id) {
   return authorize(call, op, TRY(find_subject(call, kind, id)));

@@ -1,0 +1,21 @@
+#include "api/internal/methods.h"
+
+namespace neph::api {
+
+Registry<Call> make_registry() {
+  Registry<Call> registry;
+  add_system_methods(registry);
+  add_user_methods(registry);
+  add_group_methods(registry);
+  add_host_methods(registry);
+  add_cluster_methods(registry);
+  add_datastore_methods(registry);
+  add_image_methods(registry);
+  add_template_methods(registry);
+  add_vm_methods(registry);
+  add_snapshot_methods(registry);
+  add_job_methods(registry);
+  return registry;
+}
+
+}  // namespace neph::api
