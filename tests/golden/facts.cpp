@@ -1,0 +1,335 @@
+#include "tests/golden/facts.h"
+
+namespace neph::view::golden {
+namespace {
+
+constexpr Instant kMade{1'795'232'296'000};
+constexpr Instant kLater{1'795'232'356'500};
+const Ownership kAlices{"alice", "users"};
+const Ownership kAdmins{"oneadmin", "oneadmin"};
+
+text::Template parsed(std::string_view source) { return text::Template::parse(source).value(); }
+
+text::Vector vector_of(std::string_view source) {
+  return *parsed(std::string("V=[") + std::string(source) + "]").find_vector("V");
+}
+
+compute::HistoryRecord record(int seq, Instant started) {
+  compute::HistoryRecord made;
+  made.seq = seq;
+  made.host = HostId{1};
+  made.host_name = "node1";
+  made.cluster = ClusterId{100};
+  made.datastore = DatastoreId{101};
+  made.vm_mad = "kvm";
+  made.tm_mad = "qcow2";
+  made.by_user = UserId{2};
+  made.started = made.prolog_started = started;
+  made.prolog_ended = made.running_started = started + Duration{2000};
+  return made;
+}
+
+std::vector<compute::VmDisk> web_disks() {
+  compute::VmDisk root;
+  root.id = DiskId{0};
+  root.image = ImageId{2};
+  root.target = "vda";
+  root.attributes = vector_of(
+      "IMAGE=\"debian 12\",IMAGE_ID=2,DATASTORE=imgs,DATASTORE_ID=100,SIZE=1024,TYPE=FILE,"
+      "CLONE=YES,CLONE_TARGET=SYSTEM,LN_TARGET=NONE,SAVE=NO,DISK_ID=0,TARGET=vda,DRIVER=qcow2");
+  compute::VmDisk data = root;
+  data.id = DiskId{1};
+  data.image = ImageId{3};
+  data.is_persistent = true;
+  data.attributes = vector_of(
+      "IMAGE=data,IMAGE_ID=3,DATASTORE=imgs,DATASTORE_ID=100,SIZE=2048,TYPE=FILE,CLONE=NO,"
+      "SAVE=YES,PERSISTENT=YES,DISK_ID=1,TARGET=vdb");
+  compute::VmDisk context;
+  context.id = DiskId{2};
+  context.kind = compute::DiskKind::kContext;
+  context.target = "hda";
+  return {root, data, context};
+}
+
+snapshots::Snapshot snapshot_of(SnapshotId id, DiskId disk, ImageId image) {
+  snapshots::Snapshot made;
+  made.id = made.set = id;
+  made.owner = UserId{2};
+  made.group = GroupId{1};
+  made.vm = VmId{1};
+  made.disk = disk;
+  made.image = image;
+  made.datastore = DatastoreId{100};
+  made.requested = kMade;
+  made.bytes_total = Bytes{1'073'741'824};
+  return made;
+}
+
+}  // namespace
+
+UserFacts alice() {
+  UserFacts facts;
+  auto& user = facts.user;
+  user.id = UserId{2};
+  user.name = "alice";
+  user.password_hash = "$argon2id$secret";
+  user.auth_driver = "core";
+  user.group = GroupId{1};
+  user.group_name = "users";
+  user.groups = {GroupId{1}, GroupId{100}};
+  user.tokens = {{"a-login-token", kLater, {}}};
+  user.attributes = parsed("SSH_PUBLIC_KEY=\"ssh-ed25519 AAAA alice\"\nTOKEN_PASSWORD=word");
+  facts.quotas = {{"DATASTORE", "100", "SIZE", 100000, 3072},
+                  {"DATASTORE", "2", "IMAGES", -1, 1},
+                  {"IMAGE", "2", "RVMS", -1, 1},
+                  {"VM", "", "CPU", 10, 0.5},
+                  {"VM", "", "MEMORY", -2, 512},
+                  {"VM", "", "VMS", 5, 1}};
+  return facts;
+}
+
+UserFacts oneadmin() {
+  UserFacts facts;
+  auto& user = facts.user;
+  user.id = UserId{0};
+  user.name = "oneadmin";
+  user.auth_driver = "core";
+  user.group = GroupId{0};
+  user.group_name = "oneadmin";
+  user.groups = {GroupId{0}};
+  user.attributes = parsed("TOKEN_PASSWORD=word");
+  return facts;
+}
+
+GroupFacts research() {
+  GroupFacts facts;
+  facts.group = {GroupId{100}, "research", {UserId{2}, UserId{3}}, parsed("NOTE=\"a <b> & c\"")};
+  facts.quotas = {{"VM", "", "VMS", 20, 1}};
+  return facts;
+}
+
+access::AclRule users_create() { return {AclId{0}, 0x200000001, 0x129400000000, 8, 0x400000000}; }
+
+access::AclRule alice_uses_a_host() {
+  return {AclId{7}, 0x100000002, 0x2100000001, 3, 0x100000000};
+}
+
+compute::Cluster lab() {
+  return {ClusterId{100},
+          "lab",
+          {HostId{1}},
+          {DatastoreId{100}, DatastoreId{101}},
+          parsed("RESERVED_CPU=\"10%\"")};
+}
+
+HostFacts node1() {
+  HostFacts facts;
+  auto& host = facts.host;
+  host.id = HostId{1};
+  host.name = "node1";
+  host.cluster = ClusterId{100};
+  host.cluster_name = "lab";
+  host.im_mad = host.vm_mad = "kvm";
+  host.is_reachable = true;
+  host.monitored = kLater;
+  host.cpu_total = 800;
+  host.memory_total_kb = 16'777'216;
+  host.memory_free_kb = 12'000'000;
+  host.facts = parsed("ARCH=x86_64\nHYPERVISOR=kvm\nMODELNAME=\"Some CPU\"");
+  host.attributes = parsed("RESERVED_MEM=1048576\nNOTE=\"rack 3\"");
+  facts.use = {50, 524'288, 0, {VmId{1}}, 1};
+  facts.cluster_attributes = lab().attributes;
+  facts.retained = {{VmId{9}, DiskId{0}, {SnapshotId{4}, SnapshotId{5}}}};
+  return facts;
+}
+
+HostFacts node2() {
+  HostFacts facts;
+  auto& host = facts.host;
+  host.id = HostId{2};
+  host.name = "node2";
+  host.cluster = ClusterId{0};
+  host.cluster_name = "default";
+  host.im_mad = host.vm_mad = "kvm";
+  host.error = "cannot connect: no route to host";
+  return facts;
+}
+
+DatastoreFacts images() {
+  DatastoreFacts facts;
+  auto& datastore = facts.datastore;
+  datastore.id = DatastoreId{100};
+  datastore.name = "imgs";
+  datastore.owner = UserId{0};
+  datastore.group = GroupId{0};
+  datastore.permissions = access::Permissions{0640};
+  datastore.ds_mad = "fs";
+  datastore.tm_mad = "qcow2";
+  datastore.base_path = "/var/lib/one/datastores/100";
+  datastore.total_mb = 20480;
+  datastore.free_mb = 10760;
+  datastore.used_mb = 9720;
+  datastore.clusters = {ClusterId{0}, ClusterId{100}};
+  datastore.attributes = parsed("CLONE_TARGET=SYSTEM\nLN_TARGET=NONE");
+  facts.names = kAdmins;
+  facts.images = {ImageId{2}, ImageId{3}, ImageId{4}};
+  return facts;
+}
+
+DatastoreFacts system_datastore() {
+  DatastoreFacts facts = images();
+  facts.datastore.id = DatastoreId{101};
+  facts.datastore.name = "sys";
+  facts.datastore.type = datastore::DatastoreType::kSystem;
+  facts.datastore.is_enabled = false;
+  facts.datastore.ds_mad.clear();
+  facts.datastore.attributes = parsed("SHARED=YES");
+  facts.images.clear();
+  return facts;
+}
+
+ImageFacts debian() {
+  ImageFacts facts;
+  auto& image = facts.image;
+  image.id = ImageId{2};
+  image.name = "debian 12";
+  image.owner = UserId{2};
+  image.group = GroupId{1};
+  image.permissions = access::Permissions{0604};
+  image.state = datastore::ImageState::kReady;
+  image.datastore = DatastoreId{100};
+  image.size_mb = 1024;
+  image.source = "/var/lib/one/datastores/100/0f3a";
+  image.original_path = "/var/tmp/debian.qcow2";
+  image.sha256 = std::string(64, 'a');
+  image.registered = kMade;
+  image.attributes = parsed("DESCRIPTION=\"base image\"\nDEV_PREFIX=vd");
+  facts.use.vms = {VmId{1}};
+  facts.names = kAlices;
+  facts.datastore_name = "imgs";
+  return facts;
+}
+
+ImageFacts saved() {
+  ImageFacts facts = debian();
+  auto& image = facts.image;
+  image.id = ImageId{4};
+  image.name = "web of today";
+  image.state = datastore::ImageState::kLocked;
+  image.is_persistent = true;
+  image.original_path.clear();
+  image.sha256.clear();
+  image.cloning = ImageId{2};
+  image.attributes = parsed("SAVED_DISK_ID=0\nSAVED_IMAGE_ID=2\nSAVED_VM_ID=1");
+  facts.use = {};
+  return facts;
+}
+
+TemplateFacts web_template() {
+  return {{TemplateId{1}, "web", UserId{2}, GroupId{1}, access::Permissions{0640}, kMade,
+           parsed("CPU=0.5\nMEMORY=512\nDISK=[IMAGE_ID=2]\nDISK=[SIZE=256,TYPE=swap]\n"
+                  "USER_NOTE=\"free text <&> quoted\"")},
+          kAlices};
+}
+
+VmFacts web() {
+  VmFacts facts;
+  auto& vm = facts.vm;
+  vm.id = VmId{1};
+  vm.name = "web-1";
+  vm.owner = UserId{2};
+  vm.group = GroupId{1};
+  vm.state = compute::VmState::kActive;
+  vm.lcm = compute::LcmState::kRunning;
+  vm.uuid = "270a7257-4d06-48cf-a8bd-48c6288d5df0";
+  vm.cpu = 0.5;
+  vm.vcpus = 2;
+  vm.memory_mb = 512;
+  vm.host = HostId{1};
+  vm.created = kMade;
+  vm.polled = kLater;
+  vm.deploy_id = "one-1";
+  vm.made_from = TemplateId{1};
+  vm.monitoring = parsed("CPU=12.5\nMEMORY=131072\nSTATE=RUNNING\nTIMESTAMP=1795232356");
+  vm.attributes = parsed(
+      "CPU=0.5\nMEMORY=512\nVCPU=2\nCONTEXT=[NETWORK=YES]\nOS=[ARCH=x86_64,BOOT=disk0]\n"
+      "GRAPHICS=[TYPE=vnc,LISTEN=127.0.0.1,PORT=5901]\nSERIAL_LOG=\"/ds/101/1/serial.log\"");
+  vm.user_attributes = parsed("LABELS=web\nUSER_NOTE=\"free text <&> quoted\"");
+  vm.wait_reason = "waits for a slot of host node1";
+  facts.names = kAlices;
+  facts.disks = web_disks();
+  facts.nics = {{VmId{1}, NicId{0}, vector_of("BRIDGE=br0,MAC=\"02:00:0a:00:00:0a\",NIC_ID=0")}};
+  facts.history = {record(0, kMade), record(1, kLater)};
+  facts.history[0].ended = facts.history[0].running_ended = kLater;
+  facts.history[0].action = compute::HistoryAction::kPoweroff;
+  facts.snapshots = {armed_snapshot().snapshot, snapshot_of(SnapshotId{3}, DiskId{1}, ImageId{5})};
+  facts.snapshots[1].phase = snapshots::Phase::kCopying;
+  return facts;
+}
+
+VmFacts pending() {
+  VmFacts facts;
+  auto& vm = facts.vm;
+  vm.id = VmId{2};
+  vm.name = "big";
+  vm.owner = UserId{2};
+  vm.group = GroupId{1};
+  vm.cpu = 64;
+  vm.memory_mb = 128;
+  vm.created = kMade;
+  vm.attributes = parsed("CPU=64\nMEMORY=128");
+  vm.user_attributes = parsed("SCHED_REQUIREMENTS=\"CLUSTER_ID=100\"");
+  vm.pending_reason = "no host has 64 CPUs";
+  facts.names = kAlices;
+  return facts;
+}
+
+SnapshotFacts armed_snapshot() {
+  SnapshotFacts facts;
+  facts.snapshot = snapshot_of(SnapshotId{2}, DiskId{0}, ImageId{4});
+  facts.snapshot.image_name = "web of today";
+  facts.snapshot.kind = snapshots::Kind::kDeferred;
+  facts.snapshot.fires = datastore::Fires::kFirstStop;
+  facts.snapshot.bytes_total = Bytes{0};
+  facts.snapshot.description = "before <the> upgrade";
+  facts.names = kAlices;
+  return facts;
+}
+
+SnapshotFacts ready_snapshot() {
+  SnapshotFacts facts;
+  facts.snapshot = snapshot_of(SnapshotId{3}, DiskId{1}, ImageId{5});
+  auto& snapshot = facts.snapshot;
+  snapshot.image_name = "data of today";
+  snapshot.phase = snapshots::Phase::kReady;
+  snapshot.grade = datastore::Grade::kFrozen;
+  snapshot.captured = kMade + Duration{120};
+  snapshot.ready = kLater;
+  snapshot.frozen_for = Duration{90};
+  snapshot.sha256 = std::string(64, 'b');
+  snapshot.host = HostId{1};
+  snapshot.job = JobId{12};
+  facts.names = kAlices;
+  facts.host_name = "node1";
+  facts.is_retained = true;
+  return facts;
+}
+
+jobs::Job copying_job() {
+  jobs::Job job;
+  job.id = JobId{12};
+  job.kind = "snapshot.hot";
+  job.step = "copy";
+  job.state = jobs::JobState::kRunning;
+  job.owner = UserId{2};
+  job.host = HostId{1};
+  job.vm = VmId{1};
+  job.image = ImageId{5};
+  job.snapshot = SnapshotId{3};
+  job.attempt = 1;
+  job.created = kMade;
+  job.changed = kLater;
+  return job;
+}
+
+}  // namespace neph::view::golden

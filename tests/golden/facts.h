@@ -1,0 +1,33 @@
+#pragma once
+
+#include "view/internal/documents.h"
+
+/// One small cloud, as its rows would be read: what the golden documents show.
+namespace neph::view::golden {
+
+[[nodiscard]] UserFacts alice();
+[[nodiscard]] UserFacts oneadmin();
+[[nodiscard]] GroupFacts research();
+[[nodiscard]] access::AclRule users_create();
+[[nodiscard]] access::AclRule alice_uses_a_host();
+[[nodiscard]] compute::Cluster lab();
+/// Monitored, with a disk that it keeps for a snapshot.
+[[nodiscard]] HostFacts node1();
+/// Never seen.
+[[nodiscard]] HostFacts node2();
+[[nodiscard]] DatastoreFacts images();
+[[nodiscard]] DatastoreFacts system_datastore();
+/// Used by a VM.
+[[nodiscard]] ImageFacts debian();
+/// Being saved from a disk.
+[[nodiscard]] ImageFacts saved();
+[[nodiscard]] TemplateFacts web_template();
+/// Deployed twice; one disk is armed, the other is being copied.
+[[nodiscard]] VmFacts web();
+/// No host was found.
+[[nodiscard]] VmFacts pending();
+[[nodiscard]] SnapshotFacts armed_snapshot();
+[[nodiscard]] SnapshotFacts ready_snapshot();
+[[nodiscard]] jobs::Job copying_job();
+
+}  // namespace neph::view::golden

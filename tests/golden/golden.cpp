@@ -1,0 +1,104 @@
+#include "tests/golden/golden.h"
+
+#include "tests/golden/facts.h"
+
+namespace neph::view::golden {
+namespace {
+
+EntryPtr entry(std::string full, std::string brief = {}) {
+  Entry made;
+  made.full = std::move(full);
+  made.brief = std::move(brief);
+  return std::make_shared<const Entry>(std::move(made));
+}
+
+EntryPtr vm_entry(const VmFacts& facts) {
+  auto document = vm_xml(facts);
+  Entry made;
+  made.full = std::move(document.text);
+  made.older_history = document.older_history;
+  made.brief = vm_brief_xml(facts);
+  return std::make_shared<const Entry>(std::move(made));
+}
+
+std::vector<Document> objects() {
+  return {{"user", user_xml(alice()), "user"},
+          {"group", group_xml(research()), "group"},
+          {"cluster", cluster_xml(lab()), "cluster"},
+          {"host", host_xml(node1()), "host"},
+          {"host-error", host_xml(node2()), "host"},
+          {"datastore", datastore_xml(images()), "datastore"},
+          {"datastore-system", datastore_xml(system_datastore()), "datastore"},
+          {"image-used", image_xml(debian()), "image"},
+          {"image-saved", image_xml(saved()), "image"},
+          {"template", template_xml(web_template()), "vmtemplate"},
+          {"vm-running", vm_xml(web()).text, "vm"},
+          {"vm-pending", vm_xml(pending()).text, "vm"},
+          {"snapshot-armed", snapshot_xml(armed_snapshot()).text, ""},
+          {"snapshot-ready", snapshot_xml(ready_snapshot()).text, ""},
+          {"job", job_xml(copying_job()).text, ""}};
+}
+
+/// Between two tags, but neither around CDATA nor within an empty element.
+std::size_t end_of_line(const std::string& document, std::size_t from) {
+  for (auto at = document.find("><", from); at != std::string::npos;
+       at = document.find("><", at + 1)) {
+    const std::string_view left = std::string_view(document).substr(from, at + 1 - from);
+    const std::string_view right = std::string_view(document).substr(at + 1);
+    const bool is_around_cdata = right.starts_with("<!") || left.ends_with("]]>");
+    const bool is_open = !left.starts_with("</") && !left.ends_with("/>") &&
+                         left.find("</") == std::string_view::npos;
+    if (!is_around_cdata && !(is_open && right.starts_with("</"))) return at + 1;
+  }
+  return document.size();
+}
+
+std::string pool(std::string_view tag, const std::vector<EntryPtr>& entries) {
+  return pool_document(tag, entries, false);
+}
+
+std::vector<Document> pools() {
+  const std::vector<EntryPtr> vms = {vm_entry(pending()), vm_entry(web())};
+  const auto user = [](const UserFacts& facts) {
+    return entry(user_xml(facts), user_brief_xml(facts));
+  };
+  const auto group = entry(group_xml(research()), group_brief_xml(research()));
+  return {
+      {"user-pool", pool("USER_POOL", {user(alice()), user(oneadmin())}), "user_pool"},
+      {"group-pool", pool("GROUP_POOL", {group}), "group_pool"},
+      {"acl-pool",
+       pool("ACL_POOL", {entry(acl_xml(alice_uses_a_host())), entry(acl_xml(users_create()))}),
+       "acl_pool"},
+      {"host-pool", pool("HOST_POOL", {entry(host_xml(node2())), entry(host_xml(node1()))}),
+       "host_pool"},
+      {"image-pool", pool("IMAGE_POOL", {entry(image_xml(debian()))}), "image_pool"},
+      {"vm-pool", pool_document("VM_POOL", vms, false), "vm_pool"},
+      {"vm-pool-extended", pool_document("VM_POOL", vms, true), "vm_pool_extended"},
+      {"snapshot-pool", pool("SNAPSHOT_POOL", {entry(snapshot_xml(ready_snapshot()).text)}), ""}};
+}
+
+}  // namespace
+
+std::vector<Document> documents() {
+  auto all = objects();
+  for (auto& document : pools()) all.push_back(std::move(document));
+  return all;
+}
+
+std::string indented(const std::string& document) {
+  std::string result;
+  std::size_t depth = 0;
+  for (std::size_t from = 0; from < document.size();) {
+    const std::size_t end = end_of_line(document, from);
+    const std::string line = document.substr(from, end - from);
+    const bool is_closing = line.starts_with("</");
+    if (is_closing && depth > 0) --depth;
+    result += std::string(depth, ' ') + line + "\n";
+    const bool is_whole = line.ends_with("/>") || line.find("</") != std::string::npos;
+    if (!is_closing && !is_whole) ++depth;
+    from = end;
+  }
+  return result;
+}
+
+}  // namespace neph::view::golden
