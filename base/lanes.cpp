@@ -135,12 +135,22 @@ void ManualLanes::ManualTimers::after(Duration delay, Lane& lane, Task task) {
   due_.emplace(clock_.now() + delay, std::pair{&lane, std::move(task)});
 }
 
+bool ManualLanes::run_one() {
+  if (lane_.queue_.empty()) return false;
+  auto task = std::move(lane_.queue_.front());
+  lane_.queue_.pop_front();
+  task();
+  return true;
+}
+
 void ManualLanes::run_until_idle() {
-  while (!lane_.queue_.empty()) {
-    auto task = std::move(lane_.queue_.front());
-    lane_.queue_.pop_front();
-    task();
+  while (run_one()) {
   }
+}
+
+void ManualLanes::drop_all() {
+  lane_.queue_.clear();
+  timers_.due_.clear();
 }
 
 void ManualLanes::advance(Duration by) {

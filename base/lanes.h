@@ -95,6 +95,10 @@ class ManualLanes final : public Lanes {
 
   /// Runs what is queued, and what that queues, until nothing is left. Time stands still.
   void run_until_idle();
+  /// Runs the next task alone; false when there is none.
+  bool run_one();
+  /// Forgets all tasks and timers, as a power cut does.
+  void drop_all();
   /// Lets time pass: timers that fall due run in order.
   void advance(Duration by);
   [[nodiscard]] bool has_timers() const { return !timers_.due_.empty(); }
