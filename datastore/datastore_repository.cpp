@@ -115,14 +115,6 @@ void ensure_default_cluster(db::Txn& txn) {
   txn.touch(ObjectKind::kCluster, ClusterId{0});
 }
 
-std::int64_t promised_mb(db::Txn& txn, DatastoreId id) {
-  return txn
-      .value<std::int64_t>(
-          "SELECT COALESCE(SUM(size_mb), 0) FROM images WHERE datastore_id = ? AND state = ?", id,
-          ImageState::kLocked)
-      .value_or(0);
-}
-
 access::Subject subject_of(const Datastore& datastore) {
   return {.kind = access::Resource::kDatastore,
           .id = datastore.id.value,

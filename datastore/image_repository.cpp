@@ -135,6 +135,17 @@ void delete_image_row(db::Txn& txn, ImageId id) {
   touch(txn, *image);
 }
 
+void disown(db::Txn& txn, ImageId id) {
+  const auto image = find_image(txn, id);
+  if (!image) return;
+  touch(txn, *image);
+  txn.exec("UPDATE images SET user_id = -1, group_id = -1 WHERE id = ?", id);
+}
+
+std::optional<ImageId> find_image_by_source(db::Txn& txn, std::string_view source) {
+  return txn.value<ImageId>("SELECT id FROM images WHERE source = ?", source);
+}
+
 access::Subject subject_of(const Image& image) {
   return {.kind = access::Resource::kImage,
           .id = image.id.value,

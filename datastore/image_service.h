@@ -25,18 +25,27 @@ struct Settings {
   std::string default_cdrom_prefix = "hd";
 };
 
+/// Whether a new image must fit into what was free in its datastore when that was last measured.
+/// Only an administrator's wish to skip it counts; the job waits for space in either case.
+enum class CapacityCheck { kRequired, kSkipped };
+
 class ImageService {
  public:
   ImageService(Settings settings, const DriverCatalogue& drivers)
       : settings_(std::move(settings)), drivers_(drivers) {}
 
   /// The image's row, LOCKED, and a job "image.create" that copies PATH (a file in a safe
-  /// directory, or http(s)/file URL as far as the driver can) or makes an empty DATABLOCK of SIZE.
+  /// directory), makes an empty disk of SIZE, or takes over SOURCE (administrators only: a file
+  /// that is there already and stays where it is).
+  /// \returns kDenied (right, quota, restricted attribute or directory), kConflict (name),
+  ///   kInvalid, kExhausted (the datastore is full)
   Result<ImageId> allocate(db::Txn& txn, const access::Actor& actor, const text::Template& ask,
-                           DatastoreId datastore);
+                           DatastoreId datastore, CapacityCheck check = CapacityCheck::kRequired);
+  /// A job "image.clone" that makes a file of its own from a READY image.
   Result<ImageId> clone(db::Txn& txn, const access::Actor& actor, ImageId source,
                         const std::string& name, DatastoreId datastore);
   /// A job "image.delete". Refused while VMs use it or copies read it (kWrongState, naming them).
+  /// A job that still makes the image is told to stop, and then removes it.
   /// An image that a snapshot is making is not this function's business: see snapshots.
   Result<void> remove(db::Txn& txn, ImageId id);
   Result<void> rename(db::Txn& txn, ImageId id, const std::string& name);
@@ -60,7 +69,8 @@ class ImageService {
   /// image.create, image.clone, image.delete, image.hash, image.verify.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 
-  /// Datastores 0, 1, 2 in cluster 0; directories are made by ensure_directories().
+  /// Datastores 0, 1, 2 in cluster 0, where they are missing. Directories are made when they are
+  /// measured or first written to.
   Result<void> bootstrap(db::Txn& txn) const;
   /// Measures every datastore (drivers lane), for save_usage() afterwards.
   struct Measured {

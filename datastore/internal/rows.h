@@ -20,7 +20,10 @@ void join_cluster(db::Txn& txn, DatastoreId datastore, ClusterId cluster);
 /// The cluster that everything is in unless somebody says otherwise.
 void ensure_default_cluster(db::Txn& txn);
 
-/// MB that images still being made will write into a datastore; measuring does not know them yet.
-[[nodiscard]] std::int64_t promised_mb(db::Txn& txn, DatastoreId id);
+/// Takes an image out of everybody's account, while the room of a new owner is checked. The
+/// transaction must give it an owner again, or fail.
+void disown(db::Txn& txn, ImageId id);
+/// The image whose file that is.
+[[nodiscard]] std::optional<ImageId> find_image_by_source(db::Txn& txn, std::string_view source);
 
 }  // namespace neph::datastore
