@@ -54,6 +54,7 @@ Result<void> give_up(db::Txn& txn, Snapshot snapshot, Phase end) {
   snapshot.reason = "waiting for its worker to stop";
   jobs::NewJob undo;
   undo.kind = "snapshot.undo";
+  undo.step = "stop";
   undo.owner = snapshot.owner;
   undo.datastore = snapshot.datastore;
   undo.vm = snapshot.vm;

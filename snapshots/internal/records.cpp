@@ -82,6 +82,7 @@ void mark_disk(db::Txn& txn, const Snapshot& snapshot, SaveAs mark) {
 void enqueue_pin(db::Txn& txn, const std::vector<Snapshot>& set) {
   jobs::NewJob job;
   job.kind = "snapshot.pin";
+  job.step = "await";
   job.owner = set.front().owner;
   job.vm = set.front().vm;
   job.image = set.front().image;
@@ -96,6 +97,7 @@ void enqueue_pin(db::Txn& txn, const std::vector<Snapshot>& set) {
 void enqueue_copy(db::Txn& txn, Snapshot snapshot) {
   jobs::NewJob job;
   job.kind = "snapshot.copy";
+  job.step = "space";
   job.owner = snapshot.owner;
   job.datastore = snapshot.datastore;
   job.vm = snapshot.vm;
