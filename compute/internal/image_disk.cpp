@@ -44,6 +44,12 @@ Result<void> check_arriving(DiskId disk, const Image& image) {
 
 /// A persistent image is written in place, so it has one user at a time, and nobody reads it.
 Result<void> check_exclusive(Reading& reading, DiskId disk, const Image& image) {
+  // Before the users: an ended VM that keeps it is one of them, but has a better reason.
+  if (const auto vm = find_retaining_vm(reading.txn, image.id)) {
+    return fail(Errc::kWrongState,
+                "DISK {}: image {} is persistent and kept for a snapshot of VM {}", disk, image.id,
+                *vm);
+  }
   const auto use = datastore::image_use(reading.txn, image.id);
   if (!use.vms.empty()) {
     return fail(Errc::kWrongState, "DISK {}: image {} is persistent and VM {} uses it", disk,
@@ -57,11 +63,6 @@ Result<void> check_exclusive(Reading& reading, DiskId disk, const Image& image) 
   if (!use.pinned_by.empty()) {
     return fail(Errc::kWrongState, "DISK {}: image {} is persistent and snapshot {} still reads it",
                 disk, image.id, use.pinned_by.front());
-  }
-  if (const auto vm = find_retaining_vm(reading.txn, image.id)) {
-    return fail(Errc::kWrongState,
-                "DISK {}: image {} is persistent and kept for a snapshot of VM {}", disk, image.id,
-                *vm);
   }
   for (const auto& other : reading.fresh.disks) {
     if (other.image != image.id) continue;
