@@ -1,9 +1,10 @@
 #include "view/internal/entries.h"
 
+#include <set>
+
 #include "jobs/queue.h"
 #include "view/internal/blocks.h"
 #include "view/internal/documents.h"
-#include "view/internal/jobs_rows.h"
 
 namespace neph::view {
 namespace {
@@ -159,6 +160,14 @@ Result<EntryPtr> read_job(db::Txn& txn, JobId id) {
   return std::make_shared<const Entry>(std::move(entry));
 }
 
+/// All that are open, and the last ones.
+std::vector<std::int64_t> list_shown_jobs(db::Txn& txn) {
+  std::set<std::int64_t> ids;
+  for (const auto& job : jobs::list_open(txn)) ids.insert(job.id.value);
+  for (const auto& job : jobs::list_recent(txn, kJobsShown)) ids.insert(job.id.value);
+  return {ids.begin(), ids.end()};
+}
+
 }  // namespace
 
 Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
@@ -210,7 +219,7 @@ std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
     case ObjectKind::kSnapshot:
       return numbers_of(snapshots::list_snapshots(txn));
     case ObjectKind::kJob:
-      return numbers_of(list_shown_jobs(txn, kJobsShown));
+      return list_shown_jobs(txn);
     case ObjectKind::kQuota:
       return {};
     case ObjectKind::kDatastore:

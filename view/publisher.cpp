@@ -94,9 +94,10 @@ EntryPtr publish_one(db::Txn& txn, View& view, ObjectKind kind, std::int64_t id)
 /// Keeps the last jobs that are over. Trimming in lots, so that not every job costs a walk.
 void forget_old_jobs(View& view) {
   Pool& jobs = view.pools[ObjectKind::kJob];
-  if (jobs.size() < kJobsShown + kJobsShown / 2) return;
+  constexpr std::size_t kMax = kJobsShown;
+  if (jobs.size() < kMax + kMax / 2) return;
   std::vector<std::int64_t> old;
-  const std::size_t surplus = jobs.size() - kJobsShown;
+  const std::size_t surplus = jobs.size() - kMax;
   jobs.visit_ascending([&](const EntryPtr& entry) {
     if (jobs::is_over(static_cast<jobs::JobState>(entry->state))) old.push_back(entry->id);
     return old.size() < surplus;

@@ -113,7 +113,7 @@ struct ListAsk {
                                         bool is_full);
 
 /// Bounds on memory: all open jobs are shown, and so many of the last.
-inline constexpr std::size_t kJobsShown = 1000;
+inline constexpr int kJobsShown = 1000;
 
 /// Keeps the picture: loads everything once, then re-reads what a commit touched.
 class Publisher {

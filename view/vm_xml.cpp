@@ -64,6 +64,13 @@ Span write_history(text::XmlWriter& xml, const VmFacts& facts) {
   return older;
 }
 
+/// The schema of full documents has no STATE among what was measured; pools show it.
+void write_monitoring(text::XmlWriter& xml, const Vm& vm) {
+  text::Template shown = vm.monitoring;
+  shown.erase("STATE");
+  xml.attributes("MONITORING", shown);
+}
+
 void write_backups(text::XmlWriter& xml) {
   xml.open("BACKUPS");
   xml.empty("BACKUP_CONFIG");
@@ -81,7 +88,7 @@ VmDocument vm_xml(const VmFacts& facts) {
   write_owner(xml, {vm.owner, vm.group, facts.names, vm.name});
   write_permissions(xml, vm.permissions);
   write_states(xml, vm);
-  xml.attributes("MONITORING", vm.monitoring);
+  write_monitoring(xml, vm);
   xml.empty("SCHED_ACTIONS");
   xml.attributes("TEMPLATE", shown_attributes(facts));
   xml.attributes("USER_TEMPLATE", shown_user_attributes(facts));
