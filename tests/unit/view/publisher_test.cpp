@@ -3,6 +3,7 @@
 
 #include "access/users.h"
 #include "compute/host.h"
+#include "compute/vm.h"
 #include "datastore/image.h"
 #include "db/store.h"
 #include "jobs/queue.h"
@@ -151,6 +152,85 @@ TEST_F(PublisherTest, ShowsTheProgressOfTheMoment) {
               HasSubstr("<BYTES_DONE>30</BYTES_DONE><BYTES_TOTAL>60</BYTES_TOTAL>"));
   board_.erase(job);
   EXPECT_EQ(publisher_->with_progress(*entry), entry->full);
+}
+
+/// A VM that has ended on host 0, with a disk that a failed snapshot keeps.
+class RetainedDiskTest : public PublisherTest {
+ protected:
+  void SetUp() override {
+    PublisherTest::SetUp();
+    in_txn([this](db::Txn& txn) -> Result<void> {
+      compute::Host host;
+      host.name = "node1";
+      host.cluster = ClusterId{0};
+      host_ = compute::insert_host(txn, host);
+      compute::Vm vm;
+      vm.name = "web";
+      vm.owner = alice_;
+      vm.group = GroupId{1};
+      vm.state = compute::VmState::kActive;
+      vm.host = host_;
+      vm_ = compute::insert_vm(txn, vm);
+      compute::save_disk(txn, disk());
+      snapshots::Snapshot snapshot;
+      snapshot.owner = alice_;
+      snapshot.group = GroupId{1};
+      snapshot.vm = vm_;
+      snapshot.disk = DiskId{0};
+      snapshot.image = ImageId{0};
+      snapshot.datastore = DatastoreId{1};
+      snapshot.phase = snapshots::Phase::kFailed;
+      snapshot_ = snapshots::insert_snapshot(txn, snapshot);
+      return {};
+    });
+  }
+  compute::VmDisk disk() const {
+    compute::VmDisk made;
+    made.vm = vm_;
+    made.id = DiskId{0};
+    return made;
+  }
+  void end_vm() {
+    in_txn([this](db::Txn& txn) -> Result<void> {
+      auto vm = TRY(compute::find_vm(txn, vm_));
+      vm.state = compute::VmState::kDone;
+      compute::save_vm(txn, vm);
+      auto kept = disk();
+      kept.is_retained = true;
+      compute::save_disk(txn, kept);
+      return {};
+    });
+  }
+  HostId host_;
+  VmId vm_;
+  SnapshotId snapshot_;
+};
+
+TEST_F(RetainedDiskTest, IsShownByItsHostAndItsSnapshot) {
+  EXPECT_THAT(full(ObjectKind::kHost, host_.value), Not(HasSubstr("RETAINED_DISK")));
+  end_vm();
+  EXPECT_THAT(full(ObjectKind::kHost, host_.value), HasSubstr("<RETAINED_DISK>"));
+  EXPECT_THAT(full(ObjectKind::kSnapshot, snapshot_.value), HasSubstr("<RETAINED>1</RETAINED>"));
+  EXPECT_EQ(publisher_->current()->find(ObjectKind::kVm, vm_.value).value()->state, 6);
+}
+
+TEST_F(RetainedDiskTest, IsShownNoMoreOnceItIsGone) {
+  end_vm();
+  in_txn([this](db::Txn& txn) -> Result<void> {
+    compute::save_disk(txn, disk());
+    return {};
+  });
+  EXPECT_THAT(full(ObjectKind::kHost, host_.value), Not(HasSubstr("RETAINED_DISK")));
+  EXPECT_THAT(full(ObjectKind::kSnapshot, snapshot_.value), HasSubstr("<RETAINED>0</RETAINED>"));
+}
+
+TEST_F(RetainedDiskTest, ItsSnapshotIsTheOwnersToSee) {
+  const auto see = [this](std::int64_t user) {
+    const access::Actor actor{UserId{user}, "", GroupId{1}, "users", {GroupId{1}}, 0177};
+    return select(*publisher_->current(), ObjectKind::kSnapshot, actor, {}).value().size();
+  };
+  EXPECT_EQ(see(alice_.value), 1u);
+  EXPECT_EQ(see(77), 0u);
 }
 
 TEST_F(PublisherTest, KeepsOpenJobsAndTheLastOfTheOthers) {
