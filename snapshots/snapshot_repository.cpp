@@ -65,7 +65,7 @@ void touch(db::Txn& txn, const Snapshot& snapshot) {
 
 Result<Snapshot> find_snapshot(db::Txn& txn, SnapshotId id) {
   const auto found = list_where(txn, "id = ?", id);
-  if (found.empty()) return fail(Errc::kNotFound, "there is no snapshot {}", id);
+  if (found.empty()) return fail(Errc::kNotFound, "Error getting snapshot [{}].", id);
   return found.front();
 }
 
