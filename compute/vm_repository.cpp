@@ -181,7 +181,9 @@ Result<VmDisk> find_disk(db::Txn& txn, VmId vm, DiskId disk) {
   return std::move(found.front());
 }
 
-std::vector<VmDisk> list_retained_disks(db::Txn& txn) { return query_disks(txn, "is_retained = 1"); }
+std::vector<VmDisk> list_retained_disks(db::Txn& txn) {
+  return query_disks(txn, "is_retained = 1");
+}
 
 void save_disk(db::Txn& txn, const VmDisk& disk) {
   txn.exec(fmt::format("INSERT OR REPLACE INTO vm_disks ({}) VALUES"

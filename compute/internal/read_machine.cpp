@@ -99,7 +99,8 @@ Result<void> check_inputs(const text::Template& ask) {
   for (const auto* input : ask.vectors("INPUT")) {
     const std::string type = input->get("TYPE");
     if (type != "tablet" && type != "mouse" && type != "keyboard") {
-      return fail(Errc::kInvalid, "INPUT/TYPE = \"{}\" is neither tablet, mouse nor keyboard", type);
+      return fail(Errc::kInvalid, "INPUT/TYPE = \"{}\" is neither tablet, mouse nor keyboard",
+                  type);
     }
     const std::string bus = input->get("BUS");
     if (!bus.empty() && bus != "usb" && bus != "ps2" && bus != "virtio") {

@@ -103,7 +103,8 @@ TEST_F(DomainSpecs, TakeTheMachineFromVmThenDefaults) {
                                      "OS=[MACHINE=q35, FIRMWARE=uefi, KERNEL_CMD=quiet]\n"
                                      "GRAPHICS=[TYPE=VNC, PORT=5905, PASSWD=abc]\n"
                                      "INPUT=[TYPE=tablet, BUS=usb]\n"
-                                     "RAW=[TYPE=kvm, DATA=\"<a/>\"]\nRAW=[TYPE=xen, DATA=\"<b/>\"]");
+                                     "RAW=[TYPE=kvm, DATA=\"<a/>\"]\n"
+                                     "RAW=[TYPE=xen, DATA=\"<b/>\"]");
   EXPECT_TRUE(spec.has_acpi && spec.has_pae);
   EXPECT_FALSE(spec.has_guest_agent);
   EXPECT_EQ(spec.machine, "q35");

@@ -11,7 +11,8 @@ class Hosts : public ComputeTest {
   }
   Result<HostId> allocate(const std::string& name, const std::string& vm_mad = "kvm",
                           ClusterId cluster = {}) {
-    return in_txn([&](db::Txn& txn) { return service_.allocate(txn, name, "kvm", vm_mad, cluster); });
+    return in_txn(
+        [&](db::Txn& txn) { return service_.allocate(txn, name, "kvm", vm_mad, cluster); });
   }
   Result<void> update(HostId id, const std::string& change, bool is_append) {
     return in_txn([&](db::Txn& txn) -> Result<void> {
@@ -52,7 +53,9 @@ TEST_F(Hosts, AreRefusedInWordsThatNameTheCulprit) {
 
 TEST_F(Hosts, StayWhileSomethingOfAVmIsOnThem) {
   const auto id = *allocate("node1");
-  const auto remove = [&] { return in_txn([&](db::Txn& txn) { return service_.remove(txn, id); }); };
+  const auto remove = [&] {
+    return in_txn([&](db::Txn& txn) { return service_.remove(txn, id); });
+  };
   add_image();
   add_vm(kSmall + "DISK=[IMAGE_ID=0]");
   sql("UPDATE vms SET host_id = 0, state = 9");
