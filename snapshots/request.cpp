@@ -151,25 +151,28 @@ bool is_same(const Snapshot& first, const Part& part, const access::Actor& actor
   return first.owner == actor.user && first.image_name == part.name && first.fires == ask.when;
 }
 
+/// Whether `other` is what this request repeats; an error where the two cannot be together.
+Result<bool> is_repeated(const Snapshot& other, const Part& part, const access::Actor& actor,
+                         const Request& ask) {
+  if (ask.kind == Kind::kHot) {
+    if (!is_busy(other)) return false;
+    return fail(Errc::kConflict, "disk {} of VM {} is being saved already: snapshot {} is {}",
+                part.disk.id, ask.vm, other.id, name_of(other.phase));
+  }
+  if (other.kind == Kind::kHot) return false;
+  if (is_same(other, part, actor, ask)) return true;
+  return fail(Errc::kConflict,
+              "disk {} of VM {} is to be saved already, by snapshot {} into image {} \"{}\"",
+              part.disk.id, ask.vm, other.id, other.image, other.image_name);
+}
+
 /// The snapshots that this request repeats; empty: it is a new one.
 Result<std::vector<Snapshot>> find_repeated(db::Txn& txn, const access::Actor& actor,
                                             const Plan& plan, const Request& ask) {
   std::vector<Snapshot> same;
   for (const Part& part : plan.parts) {
-    for (const Snapshot& other : list_open_of_disk(txn, ask.vm, part.disk.id)) {
-      if (ask.kind == Kind::kDeferred && other.kind == Kind::kDeferred) {
-        if (is_same(other, part, actor, ask)) {
-          same.push_back(other);
-          continue;
-        }
-        return fail(Errc::kConflict, "disk {} of VM {} is to be saved already, by snapshot {} "
-                    "into image {} \"{}\"", part.disk.id, ask.vm, other.id, other.image,
-                    other.image_name);
-      }
-      if (ask.kind == Kind::kHot && is_busy(other))
-        return fail(Errc::kConflict, "disk {} of VM {} is being saved already: snapshot {} is {}",
-                    part.disk.id, ask.vm, other.id, name_of(other.phase));
-    }
+    for (const Snapshot& other : list_open_of_disk(txn, ask.vm, part.disk.id))
+      if (TRY(is_repeated(other, part, actor, ask))) same.push_back(other);
   }
   if (!same.empty() && same.size() < plan.parts.size())
     return fail(Errc::kConflict, "some of these disks are to be saved already, by snapshot {}",

@@ -148,6 +148,8 @@ Result<void> SnapshotService::capture(db::Txn& txn, SnapshotId id) {
     if (other.phase != Phase::kArmed) continue;
     datastore::mark_due(txn, other.id, txn.at(), datastore::Grade::kCrash);
   }
+  // It may be waiting for a state of the VM instead.
+  jobs::hurry(txn, snapshot.job);
   return {};
 }
 

@@ -41,7 +41,8 @@ Result<Found> pin_one(datastore_driver::Driver& driver, const RestDisk& rest,
                       Progress& progress) {
   if (rest.has_intent && TRY(is_there(driver, rest.overlay_path)))
     return Found{rest.snapshot, PinKind::kOverlay, rest.overlay_path, true};
-  if (rest.may_keep && !rest.prefers_own_file) return Found{rest.snapshot, PinKind::kDisk, {}, false};
+  if (rest.may_keep && !rest.prefers_own_file)
+    return Found{rest.snapshot, PinKind::kDisk, {}, false};
   const auto shared = driver.ensure_pinned_at_rest(rest.disk, rest.shared_path);
   if (shared) return Found{rest.snapshot, PinKind::kShared, rest.shared_path, false};
   if (shared.error().code != Errc::kInvalid) return tl::unexpected(shared.error());

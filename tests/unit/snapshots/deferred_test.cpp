@@ -79,6 +79,19 @@ TEST_F(DeferredSnapshot, ThatCapturesCrashedTakesTheDiskAsACrashLeftIt) {
   expect_tidy();
 }
 
+TEST_F(DeferredSnapshot, OfASavedVmCanBeTakenAsItIs) {
+  Request request = deferred();
+  request.captures_crashed = true;
+  const Snapshot made = ask_one(request);
+  ASSERT_TRUE(hypervisor_.ensure_saved({{HostId{0}, "node1", ""}, kGuest, "uuid-of-guest"},
+                                       "/ds/0/0/memory"));
+  set_stand(VmState::kSuspended);
+  EXPECT_EQ(snapshot(made.id).phase, Phase::kArmed);
+  change([&](db::Txn& txn) { ASSERT_TRUE(service_->capture(txn, made.id)); });
+  EXPECT_EQ(snapshot(made.id).phase, Phase::kReady);
+  EXPECT_EQ(snapshot(made.id).grade, Grade::kCrash);
+}
+
 TEST_F(DeferredSnapshot, OfTheEndIgnoresAnEarlierStop) {
   Request request = deferred();
   request.when = datastore::Fires::kEnd;
