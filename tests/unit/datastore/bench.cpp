@@ -14,7 +14,7 @@ void ImageBench::SetUp() {
   safe_ = pattern;
   drivers_.datastores["local"] = &files_;
   Settings settings;
-  settings.datastores = "/ds";
+  settings.datastores = datastores();
   settings.safe_dirs = {safe_.string()};
   settings.restricted_dirs = {"/", (safe_ / "closed").string()};
   settings.restricted_attributes = {"SOURCE", "RAW/DATA"};
@@ -31,12 +31,23 @@ void ImageBench::SetUp() {
         return {};
       });
   ASSERT_TRUE(made) << made.error().text();
+  start();
+  lanes_.run_until_idle();
+}
+
+void ImageBench::start() {
   board_ = std::make_unique<jobs::ProgressBoard>(lanes_.clock());
   store_ = std::make_unique<db::Store>(*database_, lanes_);
   runner_ = std::make_unique<jobs::Runner>(*store_, lanes_, *board_, jobs::Runner::Limits{});
   for (auto& kind : service_->job_kinds()) runner_->add(std::move(kind));
   runner_->start();
-  lanes_.run_until_idle();
+}
+
+void ImageBench::cut_power() {
+  lanes_.drop_all();
+  runner_.reset();
+  store_.reset();
+  board_.reset();
 }
 
 void ImageBench::TearDown() {

@@ -23,6 +23,12 @@ class ImageBench : public testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;
+  /// Where datastores are; only a test with a real driver needs a place that exists.
+  [[nodiscard]] virtual std::filesystem::path datastores() const { return "/ds"; }
+  /// Begins to work on what the store holds, as the daemon does at its start.
+  void start();
+  /// kill -9: what was queued is gone, what was committed and written is there.
+  void cut_power();
 
   /// A file in the safe directory, in both worlds.
   std::string put_source(const std::string& name,
