@@ -91,7 +91,8 @@ void retry_pin(db::Txn& txn, const Snapshot& failed) {
     const bool is_pinned = hold && hold->state == datastore::HoldState::kPinned;
     if (snapshot.phase != Phase::kFailed || is_pinned) continue;
     const bool is_armed = hold && hold->state == datastore::HoldState::kArmed &&
-                          hold->fires != datastore::Fires::kByItself;
+                          snapshot.fires != datastore::Fires::kByItself;
+    rearm(txn, snapshot, snapshot.fires);
     again.push_back(revive(txn, snapshot, is_armed ? Phase::kArmed : Phase::kPinning));
   }
   enqueue_pin(txn, again);

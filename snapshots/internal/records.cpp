@@ -121,6 +121,14 @@ void drop(db::Txn& txn, Snapshot snapshot, Phase end) {
   log::info("snapshot.ended", {{"snapshot", snapshot.id}, {"phase", name_of(end)}});
 }
 
+void rearm(db::Txn& txn, const Snapshot& snapshot, datastore::Fires fires) {
+  auto hold = datastore::find_hold(txn, snapshot.id);
+  if (!hold || hold->state != datastore::HoldState::kArmed || hold->fires == fires) return;
+  datastore::release_hold(txn, snapshot.id);
+  hold->fires = fires;
+  datastore::place_hold(txn, *hold);
+}
+
 void mark_failed(db::Txn& txn, Snapshot snapshot, std::string_view step, const Error& error) {
   // What is being cancelled ends so, whatever its worker met.
   if (snapshot.phase == Phase::kCancelling || is_over(snapshot.phase)) return;
@@ -128,6 +136,11 @@ void mark_failed(db::Txn& txn, Snapshot snapshot, std::string_view step, const E
   snapshot.reason.clear();
   snapshot.error = fmt::format("{}: {}", step, error.text());
   save_snapshot(txn, snapshot);
+  // A hot one that has captured nothing keeps its disk from going, but not its VM from starting:
+  // no stop makes it due any more.
+  const bool has_nothing = snapshot.pin == PinKind::kNone;
+  if (has_nothing && snapshot.fires == datastore::Fires::kByItself)
+    rearm(txn, snapshot, datastore::Fires::kEnd);
   if (auto image = datastore::find_image(txn, snapshot.image)) {
     image->state = datastore::ImageState::kError;
     image->attributes.set("ERROR", snapshot.error);

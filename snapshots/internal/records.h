@@ -46,6 +46,8 @@ void enqueue_copy(db::Txn& txn, Snapshot snapshot);
 void drop(db::Txn& txn, Snapshot snapshot, Phase end);
 /// Keeps the disk and what is pinned, tells the step and the tool's own words.
 void mark_failed(db::Txn& txn, Snapshot snapshot, std::string_view step, const Error& error);
+/// Changes what an armed hold fires on; others are left alone.
+void rearm(db::Txn& txn, const Snapshot& snapshot, datastore::Fires fires);
 /// Waits, and says for what.
 void mark_waiting(db::Txn& txn, Snapshot snapshot, std::string reason);
 

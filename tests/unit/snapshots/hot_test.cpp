@@ -88,11 +88,30 @@ TEST_F(HotSnapshot, ThatRequiresAFreezeFailsWithTheAgentsWordsAndLeavesNoLayer) 
   EXPECT_EQ(disk().overlay_path, "");
   EXPECT_EQ(on_disk(), world_.guest_content(kGuest, "vda").value());
 
+  stop_guest();
+  start_guest();
+  EXPECT_EQ(snapshot(made.id).phase, Phase::kFailed);
   world_.set_agent(kGuest, sim::Agent::kPresent);
   ASSERT_TRUE(retry(made.id));
   EXPECT_EQ(snapshot(made.id).phase, Phase::kReady);
   EXPECT_EQ(snapshot(made.id).grade, Grade::kFrozen);
   expect_tidy();
+}
+
+TEST_F(HotSnapshot, ThatFailedKeepsTheDiskOfAVmThatEnds) {
+  world_.set_agent(kGuest, sim::Agent::kAbsent);
+  Request request = hot();
+  request.quiesce = hypervisor_driver::Quiesce::kRequire;
+  const Snapshot made = ask_one(request);
+  settle(Duration{5'000});
+  write(8, 81);
+  end_vm();
+  EXPECT_TRUE(disk().is_retained);
+  ASSERT_TRUE(retry(made.id));
+  EXPECT_EQ(snapshot(made.id).phase, Phase::kReady) << snapshot(made.id).error;
+  EXPECT_EQ(snapshot(made.id).grade, Grade::kShutdown);
+  EXPECT_EQ(content(made).blocks.at(8), 81u);
+  EXPECT_FALSE(hold(made.id));
 }
 
 TEST_F(HotSnapshot, RetriedAfterAFailedCopyShowsTheSameInstant) {
