@@ -162,25 +162,25 @@ Result<void> may_see(Call& call, const OnSnapshot& ask) {
 
 // neph.snapshot.*
 
-Result<EscapedText> create(Call& call, const CreateSnapshot& ask) {
+Result<std::string> create(Call& call, const CreateSnapshot& ask) {
   const auto made =
       TRY(call.services().snapshots.request(call.txn(), call.actor(), TRY(read_request(ask))));
-  return EscapedText{made_snapshots_xml(made)};
+  return made_snapshots_xml(made);
 }
 
-Result<EscapedText> list_snapshots(Call& call, const ListSnapshots& ask) {
+Result<std::string> list_snapshots(Call& call, const ListSnapshots& ask) {
   view::ListAsk which;
   which.filter = ask.filter;
   auto entries = TRY(view::select(call.view(), ObjectKind::kSnapshot, call.actor(), which));
   std::erase_if(entries, [&](const view::EntryPtr& entry) {
     return ask.vm.is_set() && entry->subject.id != ask.vm.value;
   });
-  return EscapedText{view::pool_document("SNAPSHOT_POOL", entries, false)};
+  return view::pool_document("SNAPSHOT_POOL", entries, false);
 }
 
-Result<EscapedText> show_snapshot(Call& call, const OnSnapshot& ask) {
+Result<std::string> show_snapshot(Call& call, const OnSnapshot& ask) {
   const auto entry = TRY(call.view().find(ObjectKind::kSnapshot, ask.snapshot.value));
-  return EscapedText{call.services().publisher.with_progress(*entry)};
+  return call.services().publisher.with_progress(*entry);
 }
 
 Result<SnapshotId> cancel(Call& call, const OnSnapshot& ask) {
