@@ -60,7 +60,8 @@ TEST_F(SnapshotMethods, CreateAnswersTheIdsAndTheSnapshotCanBeCancelled) {
             std::string::npos);
   EXPECT_NE(call("neph.snapshot.list", as_int(-2) + as_int(0)).text.find("<ID>1</ID>"),
             std::string::npos);
-  EXPECT_EQ(call("neph.snapshot.list", as_int(-2) + as_int(7)).text, "<SNAPSHOT_POOL></SNAPSHOT_POOL>");
+  EXPECT_EQ(call("neph.snapshot.list", as_int(-2) + as_int(7)).text,
+            "<SNAPSHOT_POOL></SNAPSHOT_POOL>");
   EXPECT_EQ(call("neph.snapshot.cancel", as_int(1)).number, 1);
 }
 
