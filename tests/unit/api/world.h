@@ -61,38 +61,107 @@ inline std::string call_of(const std::string& method, const std::string& params)
          params + "</params></methodCall>";
 }
 
-/// A dispatcher over a store in memory, on one thread. User 0 logs in with "oneadmin:root-token",
-/// an ordinary user, alice, with "alice:alice-token".
-class World {
+/// A dispatcher over a store in memory. User 0 logs in with "oneadmin:root-token", an ordinary
+/// user, alice, with "alice:alice-token". The lanes must not run before it is there, and not after
+/// it is gone.
+class Rooms {
  public:
-  World() {
+  explicit Rooms(Lanes& lanes) : all_lanes_(lanes), board_(lanes.clock()) {
     database_ = std::move(*db::Database::open(":memory:"));
     store_ = std::make_unique<db::Store>(*database_, lanes);
     publisher_ = std::make_unique<view::Publisher>(*store_, board_);
     authenticator_ = std::make_unique<access::Authenticator>(
-        lanes,
-        [this](std::string_view name) -> std::optional<access::User> {
-          const auto view = publisher_->current();
-          const auto found = view->users_by_name.find(name);
-          if (found == view->users_by_name.end()) return std::nullopt;
-          return found->second;
-        },
+        lanes, [this](std::string_view name) { return find_user(name); },
         access::Authenticator::Settings{});
-    fill();
-    lanes.run_until_idle();
+    const Instant now = lanes.clock().now();
+    const auto filled = database_->transact_one(now, [&](db::Txn& txn) { return fill_in(txn); });
+    EXPECT_TRUE(filled) << filled.error().text();
+    database_->read(now, [&](db::Txn& txn) { publisher_->load(txn); });
   }
 
   /// Builds the dispatcher; before the first call.
   void serve(Registry<Call> rows, text::Template configuration = {}) {
     registry_ = std::move(rows);
-    dispatcher_ = std::make_unique<Dispatcher>(
-        registry_,
-        Services{vms_, hosts_, images_, snapshots_, *publisher_, *authenticator_, "7.4.0",
-                 std::move(configuration)},
-        *store_, lanes);
+    auto served = services();
+    served.configuration = std::move(configuration);
+    dispatcher_ = std::make_unique<Dispatcher>(registry_, std::move(served), *store_, all_lanes_);
   }
+  [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
+  [[nodiscard]] db::Store& store() { return *store_; }
+  [[nodiscard]] Services services() {
+    return {vms_, hosts_, images_, snapshots_, *publisher_, *authenticator_, "7.4.0", {}};
+  }
+  [[nodiscard]] std::shared_ptr<const view::View> view() const { return publisher_->current(); }
+  /// The user as who calls.
+  [[nodiscard]] access::Actor actor(std::string_view name) {
+    return access::actor_of(*find_user(name), GroupId{}, 0177);
+  }
+  std::optional<std::string> attribute_of_alice(std::string_view name) {
+    std::optional<std::string> found;
+    database_->read({}, [&](db::Txn& txn) {
+      const auto user = access::find_user(txn, alice);
+      if (user && user->attributes.has(name)) found = user->attributes.get(name);
+    });
+    return found;
+  }
+
+  UserId alice;
+
+ private:
+  [[nodiscard]] std::optional<access::User> find_user(std::string_view name) const {
+    const auto view = publisher_->current();
+    const auto found = view->users_by_name.find(name);
+    if (found == view->users_by_name.end()) return std::nullopt;
+    return found->second;
+  }
+  Result<void> fill_in(db::Txn& txn) {
+    CHECK_OK(access::bootstrap(txn, {"none", "none"}));
+    CHECK_OK(images_.bootstrap(txn));
+    access::Actor admin;
+    admin.user = UserId{0};
+    admin.group = GroupId{0};
+    admin.groups = {GroupId{0}};
+    access::NewUser fresh;
+    fresh.name = "alice";
+    fresh.password_hash = TRY(access::hash_password("wonder"));
+    fresh.groups = {GroupId{1}};
+    alice = TRY(access::create_user(txn, admin, fresh));
+    access::TokenAsk token;
+    token.seconds = -1;
+    token.token = "alice-token";
+    TRY(access::set_login_token(txn, alice, token));
+    token.token = "root-token";
+    TRY(access::set_login_token(txn, UserId{0}, token));
+    return {};
+  }
+
+  Lanes& all_lanes_;
+  jobs::ProgressBoard board_;
+  std::unique_ptr<db::Database> database_;
+  std::unique_ptr<db::Store> store_;
+  DriverCatalogue drivers_;
+  compute::Settings settings_;
+  compute::VmService vms_{settings_, drivers_};
+  compute::HostService hosts_{settings_, drivers_};
+  datastore::ImageService images_{datastore::Settings{}, drivers_};
+  snapshots::SnapshotService snapshots_{snapshots::Settings{}, vms_, images_};
+  std::unique_ptr<view::Publisher> publisher_;
+  std::unique_ptr<access::Authenticator> authenticator_;
+  Registry<Call> registry_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+};
+
+struct HasManualLanes {
+  ManualLanes lanes;
+};
+
+/// All of it on one thread: a call is answered when ask() returns.
+class World : public HasManualLanes, public Rooms {
+ public:
+  World() : Rooms(HasManualLanes::lanes) {}
+
   void send(std::string body) {
-    dispatcher_->handle(std::move(body), "127.0.0.1:1", [this](std::string reply) {
+    dispatcher().handle(std::move(body), "127.0.0.1:1", [this](std::string reply) {
       replies.push_back(std::move(reply));
     });
   }
@@ -117,7 +186,7 @@ class World {
   template <class F>
   void in_transaction(F&& work) {
     bool is_done = false;
-    store_->run<int>([&](db::Txn& txn) -> Result<int> {
+    store().run<int>([&](db::Txn& txn) -> Result<int> {
                        work(txn);
                        return 0;
                      },
@@ -128,69 +197,8 @@ class World {
     lanes.run_until_idle();
     ASSERT_TRUE(is_done);
   }
-  std::optional<std::string> attribute_of_alice(std::string_view name) {
-    std::optional<std::string> found;
-    database_->read({}, [&](db::Txn& txn) {
-      const auto user = access::find_user(txn, alice);
-      if (user && user->attributes.has(name)) found = user->attributes.get(name);
-    });
-    return found;
-  }
-  [[nodiscard]] Services services() {
-    return {vms_, hosts_, images_, snapshots_, *publisher_, *authenticator_, "7.4.0", {}};
-  }
-  [[nodiscard]] std::shared_ptr<const view::View> view() const { return publisher_->current(); }
-  /// The user as who calls.
-  access::Actor actor(std::string_view name) {
-    return access::actor_of(view()->users_by_name.find(name)->second, GroupId{}, 0177);
-  }
 
-  ManualLanes lanes;
-  UserId alice;
   std::vector<std::string> replies;
-
- private:
-  void fill() {
-    const auto filled = database_->transact_one(lanes.clock().now(), [&](db::Txn& txn) {
-      return fill_in(txn);
-    });
-    EXPECT_TRUE(filled) << filled.error().text();
-    database_->read(lanes.clock().now(), [&](db::Txn& txn) { publisher_->load(txn); });
-  }
-  Result<void> fill_in(db::Txn& txn) {
-    CHECK_OK(access::bootstrap(txn, {"none", "none"}));
-    CHECK_OK(images_.bootstrap(txn));
-    access::Actor admin;
-    admin.user = UserId{0};
-    admin.group = GroupId{0};
-    admin.groups = {GroupId{0}};
-    access::NewUser fresh;
-    fresh.name = "alice";
-    fresh.password_hash = TRY(access::hash_password("wonder"));
-    fresh.groups = {GroupId{1}};
-    alice = TRY(access::create_user(txn, admin, fresh));
-    access::TokenAsk token;
-    token.seconds = -1;
-    token.token = "alice-token";
-    TRY(access::set_login_token(txn, alice, token));
-    token.token = "root-token";
-    TRY(access::set_login_token(txn, UserId{0}, token));
-    return {};
-  }
-
-  std::unique_ptr<db::Database> database_;
-  std::unique_ptr<db::Store> store_;
-  jobs::ProgressBoard board_{lanes.clock()};
-  DriverCatalogue drivers_;
-  compute::Settings settings_;
-  compute::VmService vms_{settings_, drivers_};
-  compute::HostService hosts_{settings_, drivers_};
-  datastore::ImageService images_{datastore::Settings{}, drivers_};
-  snapshots::SnapshotService snapshots_{snapshots::Settings{}, vms_, images_};
-  std::unique_ptr<view::Publisher> publisher_;
-  std::unique_ptr<access::Authenticator> authenticator_;
-  Registry<Call> registry_;
-  std::unique_ptr<Dispatcher> dispatcher_;
 };
 
 }  // namespace neph::api
