@@ -1,0 +1,190 @@
+#include "daemon/application.h"
+
+#include <optional>
+
+#include "api/dispatcher.h"
+#include "compute/watcher.h"
+#include "daemon/bootstrap.h"
+#include "daemon/datastore_meter.h"
+#include "daemon/demo.h"
+#include "daemon/drivers.h"
+#include "daemon/files.h"
+
+namespace neph::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The release whose clients are served; they compare it with their own.
+constexpr const char* kOpenNebulaVersion = "7.4.0";
+/// Steps stop where they can be taken up again, which a driver call that hangs may delay.
+constexpr Duration kDrainLimit{20'000};
+constexpr Duration kDrainPause{20};
+
+/// The address that a client on this machine calls, for the address that is listened on.
+std::string endpoint_of(const std::string& address, int port) {
+  std::string host = address;
+  if (address == "0.0.0.0") host = "127.0.0.1";
+  if (address == "::") host = "::1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return fmt::format("http://{}:{}/RPC2", host, port);
+}
+
+Result<void> ensure_directories(const Config& config) {
+  CHECK_OK(ensure_directory(config.images.datastores, Privacy::kGroup));
+  const fs::path root = embedded_root_of(config);
+  if (root.empty()) return {};
+  const bool is_inside = root.parent_path() == config.state;
+  const bool is_asked_for = !config.embedded_root.empty();
+  if (is_inside || is_asked_for) return ensure_directory(root, Privacy::kGroup);
+  return ensure_own_directory(root);
+}
+
+/// Hashes and keys stand in it. SQLite gives its other files the mode of this one.
+Result<std::unique_ptr<db::Database>> open_store(const fs::path& file) {
+  CHECK_OK(ensure_private_file(file));
+  auto database = db::Database::open(file);
+  if (database) return database;
+  return fail_because(database.error().code, database.error().text(),
+                      "store {} cannot be opened", file.string());
+}
+
+}  // namespace
+
+/// In the order in which they stand on each other; gone in the reverse order.
+struct Application::Rooms {
+  Rooms(Config settings, std::unique_ptr<db::Database> opened)
+      : config(std::move(settings)),
+        database(std::move(opened)),
+        drivers(config, clock),
+        lanes(clock, config.lanes),
+        store(*database, lanes),
+        board(clock),
+        images(config.images, drivers.catalogue()),
+        vms(config.vms, drivers.catalogue()),
+        hosts(config.vms, drivers.catalogue()),
+        snapshots(config.snapshots, vms, images),
+        publisher(store, board),
+        authenticator(lanes, [this](std::string_view name) { return find_user(name); },
+                      config.sessions),
+        registry(api::make_registry()),
+        dispatcher(registry, services(), store, lanes),
+        runner(store, lanes, board, config.jobs),
+        watcher(store, lanes, vms),
+        meter(store, lanes, images, config.datastore_interval) {}
+
+  [[nodiscard]] std::optional<access::User> find_user(std::string_view name) const {
+    const auto view = publisher.current();
+    const auto found = view->users_by_name.find(name);
+    if (found == view->users_by_name.end()) return std::nullopt;
+    return found->second;
+  }
+
+  [[nodiscard]] api::Services services() {
+    return {.vms = vms,
+            .hosts = hosts,
+            .images = images,
+            .snapshots = snapshots,
+            .publisher = publisher,
+            .authenticator = authenticator,
+            .version = kOpenNebulaVersion,
+            .configuration = shown_configuration(config)};
+  }
+
+  Result<void> fill(const fs::path& demo_image);
+  Result<void> serve();
+  void stop();
+
+  const Config config;
+  SystemClock clock;
+  std::unique_ptr<db::Database> database;
+  Drivers drivers;
+  ThreadLanes lanes;
+  db::Store store;
+  jobs::ProgressBoard board;
+  datastore::ImageService images;
+  compute::VmService vms;
+  compute::HostService hosts;
+  snapshots::SnapshotService snapshots;
+  view::Publisher publisher;
+  access::Authenticator authenticator;
+  api::Registry<api::Call> registry;
+  api::Dispatcher dispatcher;
+  jobs::Runner runner;
+  compute::Watcher watcher;
+  DatastoreMeter meter;
+  std::optional<api::HttpServer> http;
+  StartReport report;
+  bool is_stopped = false;
+};
+
+/// Before anything else uses the store.
+Result<void> Application::Rooms::fill(const fs::path& demo_image) {
+  const Instant now = clock.now();
+  const auto bootstrapped = TRY(ensure_bootstrapped(*database, now, config, images));
+  report.oneadmin_password = bootstrapped.oneadmin_password;
+  if (!demo_image.empty()) {
+    CHECK_OK(database->transact_one(now, [&](db::Txn& txn) {
+      return ensure_demo(txn, images, config.vms, demo_image);
+    }));
+  }
+  database->read(now, [this](db::Txn& txn) { publisher.load(txn); });
+  return {};
+}
+
+Result<void> Application::Rooms::serve() {
+  for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
+  for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
+  for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
+  http.emplace(config.http, clock,
+               [this](std::string body, std::string peer, api::HttpServer::Answer answer) {
+                 dispatcher.handle(std::move(body), peer, std::move(answer));
+               });
+  // The watcher observes the store, so it comes before whatever writes; calls come last.
+  watcher.start();
+  runner.start();
+  meter.start();
+  CHECK_OK(http->start());
+  report.endpoint = endpoint_of(config.http.address, http->port());
+  return replace_file(config.state / "endpoint", report.endpoint + "\n", Readers::kAll);
+}
+
+void Application::Rooms::stop() {
+  if (is_stopped) return;
+  is_stopped = true;
+  if (http) http->stop();
+  runner.stop();
+  watcher.stop();
+  meter.stop();
+  const Duration end = clock.monotonic() + kDrainLimit;
+  while (runner.acting() > 0 && clock.monotonic() < end) clock.sleep_for(kDrainPause);
+  if (runner.acting() > 0) log::warn("daemon.not_drained", {{"steps", runner.acting()}});
+  drivers.silence();
+  lanes.stop();
+}
+
+Application::Application(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+
+Application::~Application() { stop(); }
+
+Result<std::unique_ptr<Application>> Application::start(Config config,
+                                                        const fs::path& demo_image) {
+  fs::path demo_file;
+  if (!demo_image.empty()) {
+    demo_file = fs::absolute(demo_image).lexically_normal();
+    config.images.safe_dirs.push_back(demo_file.parent_path());
+  }
+  CHECK_OK(ensure_directories(config));
+  auto database = TRY(open_store(config.state / "nephd.db"));
+  std::unique_ptr<Application> application(
+      new Application(std::make_unique<Rooms>(std::move(config), std::move(database))));
+  CHECK_OK(application->rooms_->fill(demo_file));
+  CHECK_OK(application->rooms_->serve());
+  return application;
+}
+
+const StartReport& Application::report() const { return rooms_->report; }
+
+void Application::stop() { rooms_->stop(); }
+
+}  // namespace neph::daemon

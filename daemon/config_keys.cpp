@@ -1,0 +1,387 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "daemon/config.h"
+#include "daemon/config_values.h"
+
+namespace neph::daemon {
+namespace {
+
+using Values = std::vector<std::string>;
+using Times = ConfigKey::Times;
+
+/// Values of another form are told by the caller, who knows the key.
+tl::unexpected<Error> wrong_form() { return tl::unexpected(Error{Errc::kInvalid, {}, {}}); }
+
+using Http = api::HttpSettings;
+using Sessions = access::Authenticator::Settings;
+using Images = datastore::Settings;
+using Vms = compute::Settings;
+using Snapshots = snapshots::Settings;
+using Limits = jobs::Runner::Limits;
+using Sizes = ThreadLanes::Sizes;
+
+/// Where the value of a key lives: a member, or a member of a member.
+template <auto... kMembers>
+struct At {
+  template <class AnyConfig>
+  static auto& in(AnyConfig& config) {
+    return (config.*....*kMembers);
+  }
+};
+
+template <class Place, std::int64_t kMin, std::int64_t kMax>
+constexpr ConfigKey number(std::string_view name, std::string_view form, std::string_view doc) {
+  return {name, form, doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            const auto found = number_from(values[0], kMin, kMax);
+            if (!found) return wrong_form();
+            auto& place = Place::in(config);
+            place = static_cast<std::remove_reference_t<decltype(place)>>(*found);
+            return {};
+          },
+          [](const Config& config) -> Values { return {fmt::format("{}", Place::in(config))}; }};
+}
+
+/// Of kUnit milliseconds.
+template <class Place, std::int64_t kUnit, std::int64_t kMin>
+constexpr ConfigKey duration(std::string_view name, std::string_view form, std::string_view doc) {
+  constexpr std::int64_t kDurationMax = 30LL * 24 * 3600;
+  return {name, form, doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            const auto found = number_from(values[0], kMin, kDurationMax);
+            if (!found) return wrong_form();
+            Place::in(config) = Duration{*found * kUnit};
+            return {};
+          },
+          [](const Config& config) -> Values {
+            return {fmt::format("{}", Place::in(config).count() / kUnit)};
+          }};
+}
+
+enum class Empty { kRefused, kAllowed };
+
+/// Of strings and paths.
+template <class Place, Empty kEmpty = Empty::kRefused>
+constexpr ConfigKey text(std::string_view name, std::string_view form, std::string_view doc) {
+  return {name, form, doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            if (values[0].empty() && kEmpty == Empty::kRefused) return wrong_form();
+            Place::in(config) = values[0];
+            return {};
+          },
+          [](const Config& config) -> Values { return {std::string(Place::in(config))}; }};
+}
+
+template <class Place>
+constexpr ConfigKey yes_or_no(std::string_view name, std::string_view doc) {
+  return {name, "YES or NO", doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            const auto found = yes_or_no_from(values[0]);
+            if (!found) return wrong_form();
+            auto& place = Place::in(config);
+            place = static_cast<std::remove_reference_t<decltype(place)>>(*found);
+            return {};
+          },
+          [](const Config& config) -> Values {
+            return {static_cast<bool>(Place::in(config)) ? "YES" : "NO"};
+          }};
+}
+
+/// Several words in one value.
+template <class Place>
+constexpr ConfigKey words(std::string_view name, std::string_view form, std::string_view doc) {
+  return {name, form, doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            Place::in(config) = words_of(values[0]);
+            return {};
+          },
+          [](const Config& config) -> Values {
+            return {fmt::format("{}", fmt::join(Place::in(config), " "))};
+          }};
+}
+
+/// One attribute in each value; an empty value stands for no attribute.
+template <class Place>
+constexpr ConfigKey attributes(std::string_view name, std::string_view doc) {
+  return {name, "ATTRIBUTE or VECTOR/KEY", doc, Times::kMany,
+          [](Config& config, const Values& values) -> Result<void> {
+            Place::in(config).clear();
+            for (const auto& value : values)
+              if (!value.empty()) Place::in(config).push_back(upper(value));
+            return {};
+          },
+          [](const Config& config) -> Values { return Place::in(config); }};
+}
+
+constexpr auto kPrefixes = std::to_array<std::string_view>({"hd", "sd", "vd", "xvd"});
+
+template <class Place>
+constexpr ConfigKey prefix(std::string_view name, std::string_view doc) {
+  return {name, "hd, sd, vd or xvd", doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            const bool is_known =
+                std::find(kPrefixes.begin(), kPrefixes.end(), values[0]) != kPrefixes.end();
+            if (!is_known) return wrong_form();
+            Place::in(config) = values[0];
+            return {};
+          },
+          [](const Config& config) -> Values { return {Place::in(config)}; }};
+}
+
+Result<void> set_log_level(Config& config, const Values& values) {
+  const auto level = log::level_from(lower(values[0]));
+  if (!level) return wrong_form();
+  config.log_level = *level;
+  return {};
+}
+
+Values show_log_level(const Config& config) {
+  switch (config.log_level) {
+    case log::Level::kDebug: return {"debug"};
+    case log::Level::kInfo: return {"info"};
+    case log::Level::kWarn: return {"warn"};
+    case log::Level::kError: return {"error"};
+  }
+  return {"info"};
+}
+
+Result<void> set_umask(Config& config, const Values& values) {
+  const auto mask = umask_from(values[0]);
+  if (!mask) return wrong_form();
+  config.sessions.default_umask = *mask;
+  return {};
+}
+
+Values show_umask(const Config& config) {
+  return {fmt::format("{:03o}", config.sessions.default_umask)};
+}
+
+Result<void> set_image_type(Config& config, const Values& values) {
+  using datastore::ImageType;
+  const auto type = datastore::image_type_from(upper(values[0]));
+  if (!type || *type > ImageType::kDatablock) return wrong_form();
+  config.images.default_type = *type;
+  return {};
+}
+
+Values show_image_type(const Config& config) {
+  return {std::string(datastore::name_of(config.images.default_type))};
+}
+
+/// OpenNebula knows a third, empty value, which means NO to it in all but one call.
+Result<void> set_persistent(Config& config, const Values& values) {
+  const auto found = yes_or_no_from(values[0].empty() ? "NO" : values[0]);
+  if (!found) return wrong_form();
+  config.images.is_default_persistent = *found;
+  return {};
+}
+
+Values show_persistent(const Config& config) {
+  return {config.images.is_default_persistent ? "YES" : "NO"};
+}
+
+Result<void> set_overcommit(Config& config, const Values& values) {
+  constexpr double kOvercommitMax = 100;
+  double factor = 0;
+  const char* end = values[0].data() + values[0].size();
+  const auto [stop, problem] = std::from_chars(values[0].data(), end, factor);
+  if (problem != std::errc() || stop != end) return wrong_form();
+  if (!(factor > 0 && factor <= kOvercommitMax)) return wrong_form();
+  config.vms.cpu_overcommit = factor;
+  return {};
+}
+
+Values show_overcommit(const Config& config) {
+  return {fmt::format("{}", config.vms.cpu_overcommit)};
+}
+
+constexpr auto kAccelerations =
+    std::to_array<std::pair<std::string_view, hypervisor_driver::Acceleration>>({
+        {"auto", hypervisor_driver::Acceleration::kAuto},
+        {"kvm", hypervisor_driver::Acceleration::kKvm},
+        {"tcg", hypervisor_driver::Acceleration::kTcg},
+    });
+
+Result<void> set_acceleration(Config& config, const Values& values) {
+  for (const auto& [name, acceleration] : kAccelerations) {
+    if (name != lower(values[0])) continue;
+    config.acceleration = acceleration;
+    return {};
+  }
+  return wrong_form();
+}
+
+Values show_acceleration(const Config& config) {
+  for (const auto& [name, acceleration] : kAccelerations)
+    if (acceleration == config.acceleration) return {std::string(name)};
+  return {"auto"};
+}
+
+constexpr std::int64_t kCopyRateMax = 1'000'000;
+
+Result<void> set_copy_rate(Config& config, const Values& values) {
+  const auto rate = number_from(values[0], 0, kCopyRateMax);
+  if (!rate) return wrong_form();
+  config.snapshots.copy_rate_max.reset();
+  if (*rate > 0) config.snapshots.copy_rate_max = Bytes::megabytes(*rate);
+  return {};
+}
+
+Values show_copy_rate(const Config& config) {
+  return {fmt::format("{}", config.snapshots.copy_rate_max.value_or(Bytes{0}).megabytes_up())};
+}
+
+constexpr int kDriverThreadsMin = 4;
+/// Threads that no job takes, so that events and measuring go on while all jobs act.
+constexpr int kDriverThreadsSpare = 2;
+
+Result<void> set_driver_threads(Config& config, const Values& values) {
+  const auto threads = number_from(values[0], kDriverThreadsMin, 256);
+  if (!threads) return wrong_form();
+  config.lanes.drivers = static_cast<int>(*threads);
+  config.jobs.acts_max = config.lanes.drivers - kDriverThreadsSpare;
+  return {};
+}
+
+Values show_driver_threads(const Config& config) {
+  return {fmt::format("{}", config.lanes.drivers)};
+}
+
+constexpr std::int64_t kMebibyte = 1'048'576;
+
+Result<void> set_body_max(Config& config, const Values& values) {
+  const auto size = number_from(values[0], 1, 1024);
+  if (!size) return wrong_form();
+  config.http.body_bytes_max = static_cast<std::size_t>(*size * kMebibyte);
+  return {};
+}
+
+Values show_body_max(const Config& config) {
+  return {fmt::format("{}", config.http.body_bytes_max / kMebibyte)};
+}
+
+const std::vector<ConfigKey> kServerKeys = {
+    text<At<&Config::http, &Http::address>>("LISTEN_ADDRESS", "an IPv4 or IPv6 address",
+        "Address that the API answers on; 0.0.0.0 for all of IPv4."),
+    number<At<&Config::http, &Http::port>, 0, 65535>("PORT", "a number from 0 to 65535",
+        "TCP port of the API; 0 for any free one, see the file endpoint in STATE_DIR."),
+    text<At<&Config::state>>("STATE_DIR", "a directory",
+        "Where the store, credentials, logs and, unless said otherwise, disks are kept."),
+    text<At<&Config::images, &Images::datastores>, Empty::kAllowed>(
+        "DATASTORE_LOCATION", "a directory",
+        "Parent of the datastores' directories; empty: datastores in STATE_DIR."),
+    {"LOG_LEVEL", "debug, info, warn or error", "How much is logged; read again on SIGHUP.",
+     Times::kOnce, &set_log_level, &show_log_level},
+    text<At<&Config::log_file>, Empty::kAllowed>("LOG_FILE", "a file",
+        "Rotating log; empty: nephd.log in STATE_DIR."),
+    {"HTTP_BODY_MAX_MB", "a number from 1 to 1024", "Largest request.", Times::kOnce,
+     &set_body_max, &show_body_max},
+    number<At<&Config::http, &Http::connections_max>, 1, 100'000>("HTTP_CONNECTIONS_MAX",
+        "a number from 1 to 100000", "Open connections; more are refused."),
+    duration<At<&Config::http, &Http::idle_timeout>, 1000, 1>(
+        "HTTP_IDLE_TIMEOUT", "seconds, 1 or more",
+        "A connection without a request is closed after so long."),
+    duration<At<&Config::http, &Http::header_timeout>, 1000, 1>(
+        "HTTP_HEADER_TIMEOUT", "seconds, 1 or more",
+        "From the first byte of a request to the end of its header."),
+    duration<At<&Config::http, &Http::stall_timeout>, 1000, 1>(
+        "HTTP_STALL_TIMEOUT", "seconds, 1 or more",
+        "A request or a reply of which no byte moves is cut off after so long."),
+    duration<At<&Config::http, &Http::answer_timeout>, 1000, 1>(
+        "HTTP_ANSWER_TIMEOUT", "seconds, 1 or more",
+        "How long a call may take to be answered."),
+    duration<At<&Config::sessions, &Sessions::session_time>, 1000, 0>(
+        "SESSION_EXPIRATION_TIME", "seconds",
+        "A verified password is remembered for so long; 0: it is verified at each call."),
+};
+
+const std::vector<ConfigKey> kImageKeys = {
+    {"DEFAULT_UMASK", "an octal number such as 177",
+     "Permission bits that new objects lack, unless the user's UMASK says otherwise.",
+     Times::kOnce, &set_umask, &show_umask},
+    {"DEFAULT_IMAGE_TYPE", "OS, CDROM or DATABLOCK", "Type of images that name none.",
+     Times::kOnce, &set_image_type, &show_image_type},
+    {"DEFAULT_IMAGE_PERSISTENT", "YES or NO", "Whether images that do not say are persistent.",
+     Times::kOnce, &set_persistent, &show_persistent},
+    prefix<At<&Config::images, &Images::default_prefix>>("DEFAULT_DEVICE_PREFIX",
+        "Bus of disks that name none: hd IDE, sd SCSI, vd virtio."),
+    prefix<At<&Config::images, &Images::default_cdrom_prefix>>("DEFAULT_CDROM_DEVICE_PREFIX",
+        "Bus of CD-ROMs that name none."),
+    words<At<&Config::images, &Images::safe_dirs>>("SAFE_DIRS", "directories",
+        "Directories whose files anybody may make images of, if a datastore says nothing."),
+    words<At<&Config::images, &Images::restricted_dirs>>("RESTRICTED_DIRS", "directories",
+        "Directories whose files nobody may make images of, but for SAFE_DIRS."),
+    attributes<At<&Config::images, &Images::restricted_attributes>>("IMAGE_RESTRICTED_ATTR",
+        "Attribute of images that only administrators may set; may be given again."),
+    attributes<At<&Config::vms, &Vms::restricted_attributes>>("VM_RESTRICTED_ATTR",
+        "Attribute of VMs and templates that only administrators may set; may be given again."),
+    duration<At<&Config::datastore_interval>, 1000, 1>("MONITORING_INTERVAL_DATASTORE",
+        "seconds, 1 or more", "How often the space of datastores is measured."),
+    text<At<&Config::qemu_img>>(
+        "QEMU_IMG", "a program", "The qemu-img to use, by path or by name."),
+};
+
+const std::vector<ConfigKey> kComputeKeys = {
+    text<At<&Config::vms, &Vms::default_machine>>("DEFAULT_MACHINE", "a machine type of QEMU",
+        "Machine of VMs that name none in OS/MACHINE."),
+    {"CPU_OVERCOMMIT", "a factor up to 100",
+     "How much of a host's CPU may be given to VMs, 1 for what it has.", Times::kOnce,
+     &set_overcommit, &show_overcommit},
+    text<At<&Config::vms, &Vms::vnc_listen>>("VNC_LISTEN", "an address",
+        "Address of VNC consoles that name none."),
+    duration<At<&Config::vms, &Vms::shutdown_limit>, 1000, 1>(
+        "SHUTDOWN_TIMEOUT", "seconds, 1 or more",
+        "A guest that was asked to shut down and has not obeyed by then goes on running."),
+    duration<At<&Config::vms, &Vms::monitor_interval>, 1000, 1>(
+        "MONITORING_INTERVAL", "seconds, 1 or more",
+        "How often a host is measured and compared with what should run there."),
+    text<At<&Config::vms, &Vms::uri_pattern>>("HOST_URI_PATTERN", "a libvirt URI with NAME in it",
+        "libvirt URI of hosts without LIBVIRT_URI; NAME becomes the host's name."),
+    yes_or_no<At<&Config::embedded_host>>("EMBEDDED_HOST",
+        "Whether there may be a host inside nephd, QEMU on this machine; a new store begins with"
+        " it."),
+    text<At<&Config::embedded_host_name>>("EMBEDDED_HOST_NAME", "a host's name",
+        "Name of that host."),
+    text<At<&Config::embedded_root>, Empty::kAllowed>("EMBEDDED_ROOT",
+        "a directory of at most 35 characters",
+        "Where it keeps sockets and definitions; empty: embed in STATE_DIR if that is short"
+        " enough, else a directory in /var/tmp."),
+    {"ACCELERATION", "auto, kvm or tcg",
+     "How guests run: auto takes KVM where the machine really offers it.", Times::kOnce,
+     &set_acceleration, &show_acceleration},
+    yes_or_no<At<&Config::snapshots, &Snapshots::is_persistent>>("SNAPSHOT_PERSISTENT",
+        "Whether the images that snapshots make are persistent."),
+    duration<At<&Config::snapshots, &Snapshots::freeze_limit>, 1000, 1>("SNAPSHOT_FREEZE_TIMEOUT",
+        "seconds, 1 or more", "A frozen guest is thawed after so long, come what may."),
+    {"SNAPSHOT_COPY_RATE", "MiB per second, 0 for no limit",
+     "Bound of each copy that a snapshot makes, in MiB per second.", Times::kOnce, &set_copy_rate,
+     &show_copy_rate},
+    {"DRIVER_THREADS", "a number from 4 to 256",
+     "Threads that work on hosts and disks; two of them are not for jobs.", Times::kOnce,
+     &set_driver_threads, &show_driver_threads},
+    number<At<&Config::lanes, &Sizes::readers>, 1, 256>("READER_THREADS", "a number from 1 to 256",
+        "Threads that answer lists and infos."),
+    number<At<&Config::jobs, &Limits::copies_per_datastore>, 1, 64>("COPIES_PER_DATASTORE",
+        "a number from 1 to 64", "Copies into one datastore at a time."),
+    number<At<&Config::jobs, &Limits::per_host>, 1, 64>("JOBS_PER_HOST", "a number from 1 to 64",
+        "Boots, stops and the like on one host at a time."),
+};
+
+}  // namespace
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> all = kServerKeys;
+    all.insert(all.end(), kImageKeys.begin(), kImageKeys.end());
+    all.insert(all.end(), kComputeKeys.begin(), kComputeKeys.end());
+    return all;
+  }();
+  return keys;
+}
+
+}  // namespace neph::daemon

@@ -1,0 +1,72 @@
+#include "daemon/config_values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace neph::daemon {
+namespace {
+
+constexpr int kOctal = 8;
+
+template <class Number>
+std::optional<Number> whole_number(std::string_view text, int base) {
+  Number number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, number, base);
+  if (text.empty() || problem != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
+template <class Change>
+std::string changed(std::string_view text, Change change) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), change);
+  return result;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> number_from(std::string_view text, std::int64_t min,
+                                        std::int64_t max) {
+  const auto number = whole_number<std::int64_t>(text, 10);
+  if (!number || *number < min || *number > max) return std::nullopt;
+  return number;
+}
+
+std::optional<bool> yes_or_no_from(std::string_view text) {
+  static constexpr std::array<std::string_view, 4> kYes = {"YES", "TRUE", "1", "ON"};
+  static constexpr std::array<std::string_view, 4> kNo = {"NO", "FALSE", "0", "OFF"};
+  const std::string word = upper(text);
+  if (std::find(kYes.begin(), kYes.end(), word) != kYes.end()) return true;
+  if (std::find(kNo.begin(), kNo.end(), word) != kNo.end()) return false;
+  return std::nullopt;
+}
+
+std::optional<int> umask_from(std::string_view text) {
+  const auto mask = whole_number<int>(text, kOctal);
+  if (text.size() < 3 || text.size() > 4 || !mask || *mask < 0 || *mask > 0777)
+    return std::nullopt;
+  return mask;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  static constexpr std::string_view kBetween = ", \t\n";
+  std::vector<std::string> words;
+  for (auto begin = text.find_first_not_of(kBetween); begin != std::string_view::npos;) {
+    const auto end = text.find_first_of(kBetween, begin);
+    words.emplace_back(text.substr(begin, end - begin));
+    begin = text.find_first_not_of(kBetween, end);
+  }
+  return words;
+}
+
+std::string upper(std::string_view text) {
+  return changed(text, [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
+}
+
+std::string lower(std::string_view text) {
+  return changed(text, [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+}
+
+}  // namespace neph::daemon

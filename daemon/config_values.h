@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Texts of configuration values to values, nullopt for texts that are none. Pure functions.
+namespace neph::daemon {
+
+/// Decimal, no sign, no blanks; nullopt outside of the bounds too.
+[[nodiscard]] std::optional<std::int64_t> number_from(std::string_view text, std::int64_t min,
+                                                      std::int64_t max);
+/// YES, NO and what OpenNebula takes for these, in any case.
+[[nodiscard]] std::optional<bool> yes_or_no_from(std::string_view text);
+/// Three octal digits, with or without a 0 before them.
+[[nodiscard]] std::optional<int> umask_from(std::string_view text);
+/// Parts between commas or blanks, without empty ones.
+[[nodiscard]] std::vector<std::string> words_of(std::string_view text);
+[[nodiscard]] std::string upper(std::string_view text);
+[[nodiscard]] std::string lower(std::string_view text);
+
+}  // namespace neph::daemon
