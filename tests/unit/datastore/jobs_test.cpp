@@ -85,6 +85,45 @@ TEST_F(ImageJobs, CancelledAfterThePublishedFileRemoveThatToo) {
   EXPECT_EQ(stored_files(), std::vector<std::string>{});
 }
 
+/// Deletes an image at a moment at which its copy is under way and does not hear of it any more.
+class DeletingDuringACopy : public ImageBench {
+ protected:
+  ImageId delete_during_copy() {
+    const std::string path = put_source("a.qcow2");
+    ImageId id;
+    store_->run([&](db::Txn& txn) -> Result<void> {
+      const auto ask = TRY(text::Template::parse(fmt::format("NAME=a\nPATH=\"{}\"", path)));
+      id = TRY(service_->allocate(txn, alice_, ask, DatastoreId{1}));
+      return {};
+    });
+    const auto is_copying = [&] {
+      if (!id.is_set() || !is_there(id) || image(id).state != ImageState::kLocked) return false;
+      const jobs::Job job = open_job(id);
+      return job.step == "copy" && job.state == jobs::JobState::kRunning;
+    };
+    while (!is_copying() && lanes_.run_one()) {
+    }
+    EXPECT_TRUE(is_copying());
+    EXPECT_TRUE(database_->transact_one(lanes_.clock().now(), [&](db::Txn& txn) {
+      return service_->remove(txn, id);
+    }));
+    EXPECT_EQ(image(id).state, ImageState::kDelete);
+    lanes_.run_until_idle();
+    return id;
+  }
+};
+
+TEST_F(DeletingDuringACopy, RemovesWhatTheCopyStillMade) {
+  EXPECT_FALSE(is_there(delete_during_copy()));
+  EXPECT_EQ(stored_files(), std::vector<std::string>{});
+}
+
+TEST_F(DeletingDuringACopy, DoesNotTryAgainWhatFailed) {
+  world_.inject({.kind = FaultKind::kError, .verb = "ensure_copied", .times = sim::kAlways});
+  EXPECT_FALSE(is_there(delete_during_copy()));
+  EXPECT_EQ(stored_files(), std::vector<std::string>{});
+}
+
 TEST_F(ImageJobs, CloneIntoAFileOfItsOwn) {
   const ImageId source = make_ready("base");
   ImageId copy;
