@@ -1,0 +1,48 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+/// nephd as a child process, on a state directory of its own. What goes wrong in the harness is
+/// thrown, which fails the test with the words.
+namespace neph::e2e {
+
+/// Processes of this machine whose command line holds `text`, this one left out.
+[[nodiscard]] std::vector<pid_t> processes_with(const std::string& text);
+/// SIGKILL, and waits until they are gone.
+void kill_and_await(const std::vector<pid_t>& pids);
+
+class NephdProcess {
+ public:
+  /// \param settings  KEY=VALUE, for --set
+  NephdProcess(std::filesystem::path state, std::vector<std::string> settings);
+  ~NephdProcess();
+  NephdProcess(const NephdProcess&) = delete;
+  NephdProcess& operator=(const NephdProcess&) = delete;
+
+  /// Returns when the API answers.
+  void start();
+  /// For the next start: KEY=VALUE in the place of what was set for that key before.
+  void set(const std::string& setting);
+  /// SIGKILL to the daemon itself, as the kernel does when memory is short.
+  void kill();
+  /// SIGTERM. \returns the exit status, 128 + n after signal n
+  int terminate();
+  [[nodiscard]] bool is_running() const { return launcher_ > 0; }
+
+  /// What it printed since the last start.
+  [[nodiscard]] std::string output() const;
+
+ private:
+  [[nodiscard]] pid_t find_daemon() const;
+  int reap();
+
+  const std::filesystem::path state_;
+  std::vector<std::string> settings_;
+  pid_t launcher_ = -1;
+};
+
+}  // namespace neph::e2e
