@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "tests/e2e/cloud.h"
+#include "tests/e2e/disk_check.h"
+#include "tests/e2e/waiting.h"
+
+/// nephd is killed with -9 at the worst moments, and started again. One start for each test, so
+/// that a slow copy can be met under way and ended fast.
+namespace neph::e2e {
+namespace {
+
+constexpr const char* kSlow = "SNAPSHOT_COPY_RATE=2";
+constexpr const char* kFast = "SNAPSHOT_COPY_RATE=0";
+
+class GuestKilledNephd : public testing::Test {
+ protected:
+  void TearDown() override {
+    if (HasFailure()) std::printf("nephd complained:\n%s", cloud_.complaints().c_str());
+  }
+
+  Cloud& cloud() { return cloud_; }
+
+  void kill_and_restart() {
+    cloud_.nephd().kill();
+    cloud_.nephd().set(kFast);
+    cloud_.restart();
+  }
+
+  std::int64_t rounds(std::int64_t vm) {
+    return last_number(cloud_.serial_log(vm), "IOWRITER number");
+  }
+
+  /// Waits for two more reports of the writer: the first may be of a moment ago.
+  std::int64_t rounds_from_now(std::int64_t vm) {
+    for (int report = 0; report < 2; ++report) {
+      const auto before = rounds(vm);
+      await("the guest to write on", [&] { return rounds(vm) > before; });
+    }
+    return rounds(vm);
+  }
+
+  std::int64_t create_writer(const std::string& marker) {
+    const auto vm = cloud_.create_guest(
+        {.name = marker, .context = {{"MARKER", marker}, {"WORKLOAD", "yes"}}});
+    cloud_.await_ready(vm);
+    cloud_.await_line(vm, "IOWRITER number");
+    return vm;
+  }
+
+  /// Thawed, writing, and its disk is one layer over the image.
+  void expect_untouched(std::int64_t vm) {
+    EXPECT_EQ(cloud_.state_of(vm), "RUNNING");
+    rounds_from_now(vm);
+    await("the layers of the snapshot to be gone", [&] { return cloud_.leftovers().empty(); });
+    EXPECT_EQ(backing_of(cloud_.disk_path(vm)), cloud_.image_path(cloud_.demo_image()));
+  }
+
+  /// \returns newest number that the writer had put into the first file at the instant
+  std::int64_t expect_whole(const Shot& shot, const std::string& marker) {
+    FileSystemCopy content(cloud_.image_path(shot.image), cloud_.folder());
+    EXPECT_EQ(content.faults(Shutdown::kAny), "");
+    EXPECT_EQ(content.read("/marker"), marker + "\n");
+    const auto order = judge_order(content.extract("/A"), content.extract("/B"));
+    EXPECT_TRUE(order.is_kept) << order.words;
+    return last_number(order.words, "first");
+  }
+
+  void expect_boots(const Shot& shot, const std::string& marker) {
+    const auto vm = cloud_.create_guest({.name = "again", .images = {shot.image}});
+    EXPECT_EQ(cloud_.await_ready(vm, 2), marker);
+  }
+
+ private:
+  Cloud cloud_{{kSlow}};
+};
+
+TEST_F(GuestKilledNephd, AHotCopyUnderWayEndsWithTheInstantItHad) {
+  const auto vm = create_writer("copying");
+  const auto shot = cloud().take(vm, "of-copying", "KIND=HOT QUIESCE=REQUIRE");
+  cloud().await_phase(shot, "copying");
+  const auto captured = cloud().snapshot(shot).get("CAPTURED_AT_MS");
+  const auto at_capture = rounds_from_now(vm);
+  ASSERT_EQ(cloud().phase(shot), "copying");
+  kill_and_restart();
+  cloud().await_phase(shot, "ready");
+  EXPECT_EQ(cloud().snapshot(shot).get("CAPTURED_AT_MS"), captured);
+  EXPECT_EQ(cloud().snapshot(shot).get("GRADE"), "frozen");
+  expect_untouched(vm);
+  EXPECT_LE(expect_whole(shot, "copying"), at_capture) << "that is a later instant";
+  expect_boots(shot, "copying");
+}
+
+TEST_F(GuestKilledNephd, APinUnderWayIsTakenUpAndTheGuestGoesOn) {
+  const auto vm = create_writer("pinning");
+  for (const int pause_ms : {0, 40, 90, 150}) {
+    const auto shot = cloud().take(vm, fmt::format("of-pinning-{}", pause_ms), "KIND=HOT");
+    // Somewhere in between freezing, the new layer, thawing and the row that says so.
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
+    kill_and_restart();
+    cloud().await_phase(shot, "ready");
+    expect_untouched(vm);
+    EXPECT_EQ(cloud().image_state(shot.image), "READY");
+    expect_whole(shot, "pinning");
+  }
+}
+
+TEST_F(GuestKilledNephd, ACopyAtRestUnderWayEndsWithTheInstantItHad) {
+  const auto vm = create_writer("resting");
+  const auto shot = cloud().take(vm, "of-resting", "KIND=DEFERRED");
+  cloud().act(vm, "poweroff");
+  cloud().await_phase(shot, "copying");
+  const auto captured = cloud().snapshot(shot).get("CAPTURED_AT_MS");
+  kill_and_restart();
+  cloud().await_phase(shot, "ready");
+  EXPECT_EQ(cloud().snapshot(shot).get("CAPTURED_AT_MS"), captured);
+  EXPECT_EQ(cloud().snapshot(shot).get("GRADE"), "shutdown");
+  expect_whole(shot, "resting");
+  cloud().act(vm, "resume");
+  cloud().await_ready(vm, 2);
+  expect_untouched(vm);
+}
+
+TEST_F(GuestKilledNephd, ASuspendDuringAHotCopyWaitsForNothingAndSpoilsNothing) {
+  const auto vm = create_writer("suspended");
+  const auto shot = cloud().take(vm, "of-suspended", "KIND=HOT QUIESCE=REQUIRE");
+  cloud().await_phase(shot, "copying");
+  cloud().act(vm, "suspend");
+  cloud().await_state(vm, "SUSPENDED");
+  kill_and_restart();
+  cloud().await_phase(shot, "ready");
+  cloud().act(vm, "resume");
+  cloud().await_state(vm, "RUNNING");
+  expect_untouched(vm);
+  expect_whole(shot, "suspended");
+}
+
+}  // namespace
+}  // namespace neph::e2e
