@@ -197,13 +197,6 @@ Result<Permissions> apply(Permissions old, const PermissionChange& change) {
   return old;
 }
 
-Op right_needed(const PermissionChange& change) {
-  for (std::size_t index = 2; index < change.bits.size(); index += 3) {
-    if (change.bits[index] != -1) return Op::kAdmin;
-  }
-  return Op::kManage;
-}
-
 Op right_needed(Permissions old, const PermissionChange& change) {
   for (std::size_t index = 2; index < change.bits.size(); index += 3) {
     const std::int64_t is_set = (old.bits & (0400 >> index)) != 0 ? 1 : 0;

@@ -94,10 +94,7 @@ struct PermissionChange {
 };
 /// \returns kInvalid for other numbers
 [[nodiscard]] Result<Permissions> apply(Permissions old, const PermissionChange& change);
-/// kAdmin when an admin bit is given at all, else kManage.
-[[nodiscard]] Op right_needed(const PermissionChange& change);
-/// kAdmin when an admin bit really changes, else kManage. Octal forms of chmod send all nine, so
-/// this is the one to ask wherever the old bits are known.
+/// kAdmin when an admin bit really changes, else kManage: octal forms of chmod send all nine.
 [[nodiscard]] Op right_needed(Permissions old, const PermissionChange& change);
 
 }  // namespace neph::access

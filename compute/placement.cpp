@@ -122,7 +122,9 @@ void promote_waiting_for(db::Txn& txn, ImageId image) {
     }
     if (!is_ready && !has_failed) continue;
     if (has_failed) put_error(*vm, txn.at(), "an image that it waited for could not be copied");
-    set_stand(*vm, {is_ready ? VmState::kPending : VmState::kCloningFailure, LcmState::kInit});
+    const bool is_held = vm->attributes.is_yes("SUBMIT_ON_HOLD");
+    const VmState ready = is_held ? VmState::kHold : VmState::kPending;
+    set_stand(*vm, {is_ready ? ready : VmState::kCloningFailure, LcmState::kInit});
     save_vm(txn, *vm);
   }
 }

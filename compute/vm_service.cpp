@@ -124,9 +124,8 @@ void open_history(db::Txn& txn, const Vm& vm, const Host& host,
 
 Result<void> refuse(const Vm& vm, std::string_view action) {
   return fail(Errc::kWrongState,
-              "Error performing action \"{}\" on virtual machine [{}]: This action is not "
-              "available for state {}",
-              action, vm.id, shown_name(vm.state, vm.lcm));
+              "Error performing action \"{}\": This action is not available for state {}", action,
+              shown_name(vm.state, vm.lcm));
 }
 
 bool has_open_job(db::Txn& txn, const Vm& vm) {
@@ -139,13 +138,7 @@ bool has_open_job(db::Txn& txn, const Vm& vm) {
 
 Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const NewVmAsk& ask) {
   NewVm fresh = TRY(read_new_vm(txn, actor, settings_, ask));
-  fresh.vm.owner = actor.user;
-  fresh.vm.group = actor.group;
-  fresh.vm.permissions = access::initial_permissions(actor);
-  fresh.vm.created = txn.at();
   CHECK_OK(check_new_quota(txn, fresh));
-  fresh.vm.state = ask.is_held ? VmState::kHold : VmState::kPending;
-  if (!fresh.waits_for.empty()) fresh.vm.state = VmState::kCloning;
   return insert_new_vm(txn, std::move(fresh));
 }
 

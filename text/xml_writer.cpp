@@ -1,6 +1,7 @@
 #include "text/xml_writer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/result.h"
 
@@ -28,6 +29,33 @@ std::size_t xml_character_length(std::string_view text) {
   if (first < 0xF0 || first > 0xF4 || !is_tail(1) || !is_tail(2) || !is_tail(3)) return 0;
   const unsigned start = first << 8 | byte(1);
   return start >= 0xF090 && start <= 0xF48F ? 4 : 0;
+}
+
+/// Bytes that stand for themselves in escaped text.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned byte = 0x20; byte < 0x7F; ++byte) {
+    plain[byte] = byte != '&' && byte != '<' && byte != '>' && byte != '"';
+  }
+  plain['\t'] = plain['\n'] = true;
+  return plain;
+}();
+
+/// One character that is not plain; empty: a byte that XML cannot carry.
+void append_special(std::string& out, std::string_view character) {
+  if (character.empty()) {
+    out += '?';
+    return;
+  }
+  switch (character[0]) {
+    case '&': out += "&amp;"; break;
+    case '<': out += "&lt;"; break;
+    case '>': out += "&gt;"; break;
+    case '"': out += "&quot;"; break;
+    // Readers turn a bare carriage return into a newline.
+    case '\r': out += "&#13;"; break;
+    default: out += character;
+  }
 }
 
 /// Only characters that XML can carry; every other byte becomes '?'.
@@ -68,17 +96,22 @@ std::string element_name(const std::string& name) {
 
 std::string xml_escaped(std::string_view text) {
   std::string result;
-  for (const char c : xml_clean(text)) {
-    switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      // Readers turn a bare carriage return into a newline.
-      case '\r': result += "&#13;"; break;
-      default: result += c;
+  result.reserve(text.size() + text.size() / 4);
+  // Most bytes are plain: runs of them are copied at once.
+  std::size_t from = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (kPlain[byte]) {
+      ++at;
+      continue;
     }
+    result.append(text.substr(from, at - from));
+    const std::size_t length = xml_character_length(text.substr(at, 4));
+    append_special(result, text.substr(at, length));
+    at += std::max<std::size_t>(length, 1);
+    from = at;
   }
+  result.append(text.substr(from));
   return result;
 }
 

@@ -136,7 +136,9 @@ access::PermissionChange change_of(const ChmodImage& ask) {
 }
 
 Result<void> may_chmod(Call& call, const ChmodImage& ask) {
-  return need(call, access::right_needed(change_of(ask)), ObjectKind::kImage, ask.image);
+  const auto image = TRY(datastore::find_image(call.txn(), ask.image));
+  const auto right = access::right_needed(image.permissions, change_of(ask));
+  return need(call, right, ObjectKind::kImage, ask.image);
 }
 
 Result<ImageId> chmod_image(Call& call, const ChmodImage& ask) {

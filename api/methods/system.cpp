@@ -21,7 +21,7 @@ void add_system_methods(Registry<Call>& registry) {
            .answers("version, such as 7.4.0"),
        method("one.system.config", &show_configuration)
            .reads()
-           .needs("administrator", [](Call& call, const NoArguments&) { return need_admin(call); })
+           .for_anyone()
            .doc("Shows the configuration without passwords, keys and tokens.")
            .answers("OPENNEBULA_CONFIGURATION document")});
 }

@@ -122,7 +122,9 @@ access::PermissionChange change_of(const ChmodTemplate& ask) {
 }
 
 Result<void> may_chmod(Call& call, const ChmodTemplate& ask) {
-  return need(call, access::right_needed(change_of(ask)), ObjectKind::kTemplate, ask.vm_template);
+  const auto found = TRY(compute::find_template(call.txn(), ask.vm_template));
+  const auto right = access::right_needed(found.permissions, change_of(ask));
+  return need(call, right, ObjectKind::kTemplate, ask.vm_template);
 }
 
 Result<TemplateId> chmod_template(Call& call, const ChmodTemplate& ask) {

@@ -176,7 +176,9 @@ access::PermissionChange change_of(const ChmodVm& ask) {
 }
 
 Result<void> may_chmod(Call& call, const ChmodVm& ask) {
-  return need(call, access::right_needed(change_of(ask)), ObjectKind::kVm, ask.vm);
+  const auto vm = TRY(compute::find_vm(call.txn(), ask.vm));
+  const auto right = access::right_needed(vm.permissions, change_of(ask));
+  return need(call, right, ObjectKind::kVm, ask.vm);
 }
 
 Result<VmId> chmod_vm(Call& call, const ChmodVm& ask) {

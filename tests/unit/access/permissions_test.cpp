@@ -245,8 +245,7 @@ TEST(Permissions, OnlyAnAdminBitThatChangesTakesTheAdminRight) {
   EXPECT_EQ(right_needed(Permissions{0600}, octal_640), Op::kManage);
   EXPECT_EQ(right_needed(Permissions{0700}, octal_640), Op::kAdmin);
   EXPECT_EQ(right_needed(Permissions{0600}, {{-1, -1, 1, -1, -1, -1, -1, -1, -1}}), Op::kAdmin);
-  EXPECT_EQ(right_needed(octal_640), Op::kAdmin);
-  EXPECT_EQ(right_needed({{1, 1, -1, 1, 0, -1, 0, 0, -1}}), Op::kManage);
+  EXPECT_EQ(right_needed(Permissions{0700}, {{1, 1, -1, 1, 0, -1, 0, 0, -1}}), Op::kManage);
 }
 
 }  // namespace
