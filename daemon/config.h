@@ -88,8 +88,8 @@ struct LoadedConfig {
                                                const text::Template& overrides);
 
 /// Where the embedded host keeps its sockets and definitions; empty if there shall be none.
-/// EMBEDDED_ROOT if it is set, else "embed" in the state directory if that is short enough for UNIX sockets, else a directory in
-/// /var/tmp named after the state directory, the same at each start.
+/// EMBEDDED_ROOT if it is set, else "embed" in the state directory if that is short enough for UNIX
+/// sockets, else a directory in /var/tmp named after the state directory, the same at each start.
 [[nodiscard]] std::filesystem::path embedded_root_of(const Config& config);
 
 /// What one.system.config shows: our keys, and the tables of drivers that clients read.
