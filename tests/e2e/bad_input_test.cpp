@@ -200,9 +200,10 @@ TEST_F(GuestBadInput, AttributesOfTheServerAndOfAdministratorsAreRefused) {
 
 TEST_F(GuestBadInput, FilesOutsideOfTheSafeDirectoriesAreNoImages) {
   fs::create_symlink("/etc/passwd", path("innocent"));
+  const std::string secret = cloud().state() / "one_auth";
+  const std::string disk = cloud().disk_path(vm_);
   for (const std::string& file : {std::string("/etc/passwd"), path("innocent"),
-                                  path("../../../etc/passwd"), (cloud().state() / "one_auth").string(),
-                                  cloud().disk_path(vm_).string()})
+                                  path("../../../etc/passwd"), secret, disk})
     expect_refused("one.image.allocate", {fmt::format("NAME=x\nTYPE=OS\nPATH={}", file), 1},
                    {file, "safe"});
   expect_refused("one.image.allocate",
