@@ -1,12 +1,32 @@
 #include "compute/host.h"
 
+#include <charconv>
+
 namespace neph::compute {
 namespace {
 
 /// Hosts and clusters belong to user 0 and show no permission bits: only ACL rules decide.
 constexpr access::Permissions kNobody{0};
 
+/// What is no number reserves nothing.
+std::int64_t amount_of(std::string_view value, std::int64_t total) {
+  double amount = 0;
+  const auto* end = value.data() + value.size();
+  const auto [rest, error] = std::from_chars(value.data(), end, amount);
+  if (error != std::errc{}) return 0;
+  if (std::string_view(rest, end) == "%") amount = amount * static_cast<double>(total) / 100;
+  return static_cast<std::int64_t>(amount);
+}
+
 }  // namespace
+
+Capacity capacity_of(const Host& host, const text::Template& cluster_attributes) {
+  const auto left = [&](std::string_view name, std::int64_t total) {
+    const std::string own = host.attributes.get(name);
+    return total - amount_of(own.empty() ? cluster_attributes.get(name) : own, total);
+  };
+  return {left("RESERVED_CPU", host.cpu_total), left("RESERVED_MEM", host.memory_total_kb)};
+}
 
 std::string_view name_of(HostState state) {
   switch (state) {

@@ -47,6 +47,14 @@ struct Host {
 };
 [[nodiscard]] HostState state_of(const Host& host);
 
+/// What VMs may take of a host: all of it but RESERVED_CPU and RESERVED_MEM of the host, else of
+/// its cluster. A reservation is an amount, or a share with a percent sign; a negative one adds.
+struct Capacity {
+  std::int64_t cpu_percent = 0;
+  std::int64_t memory_kb = 0;
+};
+[[nodiscard]] Capacity capacity_of(const Host& host, const text::Template& cluster_attributes);
+
 /// What the VMs of a host take, from their rows. A VM that is powered off or suspended keeps its
 /// place; one that is stopped, undeployed or done does not. `running` counts those that are ACTIVE.
 struct HostUse {

@@ -1,7 +1,6 @@
 #include "compute/placement.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
 #include "compute/guest_facts.h"
@@ -11,14 +10,6 @@
 
 namespace neph::compute {
 namespace {
-
-/// RESERVED_CPU and RESERVED_MEM: a number that is kept free, possibly negative.
-std::int64_t reserved(const Host& host, std::string_view name) {
-  const std::string text = host.attributes.get(name);
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} ? number : 0;
-}
 
 scheduler::HostCandidate candidate_of(db::Txn& txn, const Host& host, double overcommit) {
   const HostUse use = host_use(txn, host.id);
@@ -30,9 +21,11 @@ scheduler::HostCandidate candidate_of(db::Txn& txn, const Host& host, double ove
   candidate.is_enabled = host.admin == HostAdmin::kEnabled;
   candidate.is_reachable = host.is_reachable;
   candidate.state_name = name_of(state_of(host));
-  const auto cpu_max = static_cast<std::int64_t>(static_cast<double>(host.cpu_total) * overcommit);
-  candidate.cpu_max = cpu_max - reserved(host, "RESERVED_CPU");
-  candidate.memory_max_kb = host.memory_total_kb - reserved(host, "RESERVED_MEM");
+  const auto cluster = find_cluster(txn, host.cluster);
+  const Capacity most = capacity_of(host, cluster ? cluster->attributes : text::Template{});
+  candidate.cpu_max =
+      static_cast<std::int64_t>(static_cast<double>(most.cpu_percent) * overcommit);
+  candidate.memory_max_kb = most.memory_kb;
   candidate.cpu_free = candidate.cpu_max - use.cpu_percent;
   candidate.memory_free_kb = candidate.memory_max_kb - use.memory_kb;
   candidate.running_vms = static_cast<int>(use.vms.size());

@@ -92,15 +92,17 @@ Result<datastore::Datastore> choose_datastore(db::Txn& txn, const Host& host, Da
 
 Result<void> check_capacity(db::Txn& txn, const Host& host, const Vm& vm) {
   const HostUse use = host_use(txn, host.id);
+  const auto cluster = TRY(find_cluster(txn, host.cluster));
+  const Capacity most = capacity_of(host, cluster.attributes);
   const auto cpu = static_cast<std::int64_t>(vm.cpu * 100);
   const std::int64_t memory_kb = vm.memory_mb * 1024;
-  if (use.cpu_percent + cpu > host.cpu_total) {
+  if (use.cpu_percent + cpu > most.cpu_percent) {
     return fail(Errc::kWrongState, "host {} lacks CPU: {} % needed, {} % free", host.name, cpu,
-                host.cpu_total - use.cpu_percent);
+                most.cpu_percent - use.cpu_percent);
   }
-  if (use.memory_kb + memory_kb > host.memory_total_kb) {
+  if (use.memory_kb + memory_kb > most.memory_kb) {
     return fail(Errc::kWrongState, "host {} lacks memory: {} KB needed, {} KB free", host.name,
-                memory_kb, host.memory_total_kb - use.memory_kb);
+                memory_kb, most.memory_kb - use.memory_kb);
   }
   return {};
 }

@@ -63,7 +63,7 @@ struct Application::Rooms {
         images(config.images, drivers.catalogue()),
         vms(config.vms, drivers.catalogue()),
         hosts(config.vms, drivers.catalogue()),
-        snapshots(config.snapshots, vms, images),
+        snapshots(config.snapshots, vms),
         publisher(store, board),
         authenticator(lanes, [this](std::string_view name) { return find_user(name); },
                       config.sessions),

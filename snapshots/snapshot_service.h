@@ -5,7 +5,6 @@
 
 #include "access/permissions.h"
 #include "compute/vm_service.h"
-#include "datastore/image_service.h"
 #include "jobs/job.h"
 #include "snapshots/snapshot.h"
 
@@ -38,9 +37,8 @@ struct Request {
 /// IMAGE, USE DATASTORE and the quota are checked here.
 class SnapshotService {
  public:
-  SnapshotService(Settings settings, const compute::VmService& vms,
-                  const datastore::ImageService& images)
-      : settings_(std::move(settings)), vms_(vms), images_(images) {}
+  SnapshotService(Settings settings, const compute::VmService& vms)
+      : settings_(std::move(settings)), vms_(vms) {}
 
   /// Image rows LOCKED, holds, rows, a job: all or nothing. A deferred request that repeats one
   /// answers the same snapshots; a different one on the same disk is kConflict, naming it.
@@ -64,7 +62,6 @@ class SnapshotService {
  private:
   Settings settings_;
   const compute::VmService& vms_;
-  const datastore::ImageService& images_;
 };
 
 }  // namespace neph::snapshots

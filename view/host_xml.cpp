@@ -1,38 +1,20 @@
 #include "view/internal/documents.h"
 
-#include <charconv>
-
 #include "view/internal/blocks.h"
 
 namespace neph::view {
 namespace {
 
-/// RESERVED_* is an amount, or a share of the total with a percent sign; a negative one adds.
-/// What is no number reserves nothing.
-std::int64_t amount_of(std::string_view value, std::int64_t total) {
-  double amount = 0;
-  const auto* end = value.data() + value.size();
-  const auto [rest, error] = std::from_chars(value.data(), end, amount);
-  if (error != std::errc{}) return 0;
-  if (std::string_view(rest, end) == "%") amount = amount * static_cast<double>(total) / 100;
-  return static_cast<std::int64_t>(amount);
-}
-
-std::int64_t reserved(const HostFacts& facts, std::string_view name, std::int64_t total) {
-  const std::string own = facts.host.attributes.get(name);
-  return amount_of(own.empty() ? facts.cluster_attributes.get(name) : own, total);
-}
-
 void write_share(text::XmlWriter& xml, const HostFacts& facts) {
   const auto& host = facts.host;
-  const std::int64_t memory = host.memory_total_kb;
+  const auto most = compute::capacity_of(host, facts.cluster_attributes);
   xml.open("HOST_SHARE");
   xml.element("MEM_USAGE", facts.use.memory_kb);
   xml.element("CPU_USAGE", facts.use.cpu_percent);
-  xml.element("TOTAL_MEM", memory);
+  xml.element("TOTAL_MEM", host.memory_total_kb);
   xml.element("TOTAL_CPU", host.cpu_total);
-  xml.element("MAX_MEM", memory - reserved(facts, "RESERVED_MEM", memory));
-  xml.element("MAX_CPU", host.cpu_total - reserved(facts, "RESERVED_CPU", host.cpu_total));
+  xml.element("MAX_MEM", most.memory_kb);
+  xml.element("MAX_CPU", most.cpu_percent);
   xml.element("RUNNING_VMS", facts.use.running);
   xml.element("VMS_THREAD", 1);
   xml.open("DATASTORES");

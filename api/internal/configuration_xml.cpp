@@ -14,6 +14,9 @@ namespace {
 bool is_secret(std::string_view name) {
   static constexpr auto kWords =
       std::to_array<std::string_view>({"PASSW", "SECRET", "TOKEN", "CREDENTIAL", "ONE_AUTH"});
+  static constexpr auto kKnownPublic = std::to_array<std::string_view>(
+      {"PASSWORD_CHANGE", "PASSWORD_REQUIRED", "MAX_TOKEN_TIME"});
+  if (std::ranges::find(kKnownPublic, name) != kKnownPublic.end()) return false;
   if (name == "KEY" || name.ends_with("_KEY")) return true;
   return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
     return name.find(word) != std::string_view::npos;

@@ -301,15 +301,6 @@ CREATE TABLE job_claims (
 ) WITHOUT ROWID;
 CREATE INDEX job_claims_by_job ON job_claims(job_id);
 
-CREATE TABLE events (
-  id INTEGER PRIMARY KEY,
-  at_ms INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  object_kind INTEGER NOT NULL,
-  object_id INTEGER NOT NULL,
-  detail TEXT NOT NULL DEFAULT ''
-);
-
 -- What counts against quotas. Limits are compared with the sum of amount. States: 6 is DONE;
 -- 3 ACTIVE and 1 PENDING count as running, as do 2 HOLD and 10 CLONING.
 CREATE VIEW usage_rows AS

@@ -33,7 +33,7 @@ Site::Daemon::Daemon(db::Database& database, sim::SimWorld& world, Lanes& lanes,
       images(image_settings(), drivers),
       vms(vm_settings(shutdown_limit), drivers),
       hosts(vms.settings(), drivers),
-      snapshots({}, vms, images),
+      snapshots({}, vms),
       runner(store, lanes, board, {}),
       watcher(store, lanes, vms) {
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));

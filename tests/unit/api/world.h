@@ -144,7 +144,7 @@ class Rooms {
   compute::VmService vms_{settings_, drivers_};
   compute::HostService hosts_{settings_, drivers_};
   datastore::ImageService images_{datastore::Settings{}, drivers_};
-  snapshots::SnapshotService snapshots_{snapshots::Settings{}, vms_, images_};
+  snapshots::SnapshotService snapshots_{snapshots::Settings{}, vms_};
   std::unique_ptr<view::Publisher> publisher_;
   std::unique_ptr<access::Authenticator> authenticator_;
   Registry<Call> registry_;

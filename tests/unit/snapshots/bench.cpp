@@ -13,8 +13,7 @@ void SnapshotBench::SetUp() {
   drivers_.hypervisors["dummy"] = &hypervisor_;
   drivers_.datastores["dummy"] = &files_;
   vms_ = std::make_unique<compute::VmService>(compute::Settings{}, drivers_);
-  images_ = std::make_unique<datastore::ImageService>(datastore::Settings{}, drivers_);
-  service_ = std::make_unique<SnapshotService>(Settings{}, *vms_, *images_);
+  service_ = std::make_unique<SnapshotService>(Settings{}, *vms_);
   auto opened = db::Database::open(":memory:");
   ASSERT_TRUE(opened) << opened.error().text();
   database_ = std::move(*opened);

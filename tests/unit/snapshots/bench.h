@@ -167,7 +167,6 @@ class SnapshotBench : public testing::Test {
   DriverCatalogue drivers_;
   std::unique_ptr<db::Database> database_;
   std::unique_ptr<compute::VmService> vms_;
-  std::unique_ptr<datastore::ImageService> images_;
   std::unique_ptr<SnapshotService> service_;
   std::unique_ptr<CutLanes> lanes_;
   std::unique_ptr<jobs::ProgressBoard> board_;
