@@ -15,6 +15,7 @@
 #include "drivers/hypervisor/libvirt/internal/errors.h"
 #include "drivers/hypervisor/libvirt/internal/guest_agent.h"
 #include "drivers/hypervisor/libvirt/internal/live_xml.h"
+#include "drivers/hypervisor/libvirt/internal/qemu_chain.h"
 #include "drivers/hypervisor/libvirt/internal/unpinning.h"
 
 namespace neph::hypervisor_driver::virt {
@@ -26,6 +27,8 @@ namespace fs = std::filesystem;
 /// An overlay that nothing was written to is smaller (qcow2 header and tables).
 constexpr std::uintmax_t kEmptyOverlayMax = 1048576;
 constexpr Duration kAgentPoll{50};
+/// Two for each disk of a guest with many, and of several libvirts that died.
+constexpr int kForgottenNodesMax = 32;
 
 /// How far a request is done already.
 enum class Pinned { kNone, kAll };
@@ -137,11 +140,12 @@ std::string snapshot_xml(const LiveDomain& live, const PinRequest& request) {
 
 /// What an attempt that was cut short left: a file of this job that is in no chain. It is removed
 /// only while it cannot hold a guest's writes.
-Result<void> remove_leftovers(const PinRequest& request) {
+Result<void> remove_leftovers(virDomainPtr domain, const PinRequest& request) {
   for (const auto& disk : request.disks) {
     std::error_code trouble;
     const auto size = fs::file_size(disk.overlay_path, trouble);
     if (trouble) continue;  // not there, or not reachable from here: libvirt will judge
+    CHECK_OK(check_unused_by_qemu(domain, disk.overlay_path));
     if (size > kEmptyOverlayMax)
       return fail(Errc::kConflict, "{} exists, holds data and belongs to no disk of the domain.",
                   disk.overlay_path);
@@ -162,9 +166,15 @@ void remove_unused(virDomainPtr domain, const PinRequest& request) {
   }
 }
 
-Result<void> take_overlays(virDomainPtr domain, const LiveDomain& live,
-                           const PinRequest& request) {
-  const auto xml = snapshot_xml(live, request);
+/// A libvirt that died while it took overlays left their block nodes in QEMU, and the next one
+/// counts on from a number that it has written down, so it comes upon names that are taken. Each
+/// attempt counts on.
+bool met_forgotten_nodes(const Error& error) {
+  return error.cause.find("Duplicate nodes with node-name") != std::string::npos;
+}
+
+Result<void> take_overlays_once(virDomainPtr domain, const std::string& xml,
+                                const PinRequest& request) {
   const Snapshot made(virDomainSnapshotCreateXML(
       domain, xml.c_str(),
       VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC |
@@ -173,6 +183,17 @@ Result<void> take_overlays(virDomainPtr domain, const LiveDomain& live,
   auto refusal = Refusal().error("Domain {} cannot be pinned.", name_of(domain));
   remove_unused(domain, request);
   return tl::unexpected(std::move(refusal));
+}
+
+Result<void> take_overlays(virDomainPtr domain, const LiveDomain& live,
+                           const PinRequest& request) {
+  const auto xml = snapshot_xml(live, request);
+  auto taken = take_overlays_once(domain, xml, request);
+  for (int attempt = 1; attempt < kForgottenNodesMax && !taken; ++attempt) {
+    if (!met_forgotten_nodes(taken.error())) break;
+    taken = take_overlays_once(domain, xml, request);
+  }
+  return taken;
 }
 
 /// A pin whose freeze did not hold, when it was required: the overlays are in use and hold the
@@ -250,7 +271,11 @@ Result<PinProof> pin(HostLink& link, virDomainPtr domain, const PinRequest& requ
     return fail(Errc::kWrongState, "Domain {} is not running.", name_of(domain));
   const auto live = TRY(read_live(domain));
   if (TRY(inspect_pins(live, request)) == Pinned::kAll) return adopt(link, domain, request);
-  CHECK_OK(remove_leftovers(request));
+  if (auto removed = remove_leftovers(domain, request); !removed) {
+    // Whoever left them may have left the guest frozen, too.
+    (void)thaw_if_frozen(link, domain);
+    return tl::unexpected(std::move(removed.error()));
+  }
   if (request.quiesce == Quiesce::kNever) return pin_unfrozen(link, domain, live, request, {});
 
   const auto began = link.clock().monotonic();

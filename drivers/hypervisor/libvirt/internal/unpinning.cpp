@@ -9,6 +9,7 @@
 #include "drivers/hypervisor/libvirt/internal/domain_facts.h"
 #include "drivers/hypervisor/libvirt/internal/errors.h"
 #include "drivers/hypervisor/libvirt/internal/live_xml.h"
+#include "drivers/hypervisor/libvirt/internal/qemu_chain.h"
 
 namespace neph::hypervisor_driver::virt {
 
@@ -141,11 +142,17 @@ void remove_overlay(HostLink& link, const std::string& path) {
 
 /// The overlay is in no chain. It goes when the layer that it was folded into is in use, which
 /// proves that this is the chain it belonged to.
-void remove_orphan(HostLink& link, const LiveDisk& live, const PinDisk& disk,
-                   const std::string& base_path) {
+Result<void> remove_orphan(HostLink& link, virDomainPtr domain, const LiveDisk& live,
+                           const PinDisk& disk, const std::string& base_path) {
   std::error_code ignored;
-  if (live.find(base_path) >= 0 && fs::exists(disk.overlay_path, ignored))
-    remove_overlay(link, disk.overlay_path);
+  if (live.find(base_path) < 0 || !fs::exists(disk.overlay_path, ignored)) return {};
+  auto unused = check_unused_by_qemu(domain, disk.overlay_path);
+  // The domain runs, so this is not the kWrongState that callers take for "it has stopped".
+  if (!unused && unused.error().code == Errc::kWrongState)
+    unused.error().code = Errc::kUnavailable;
+  CHECK_OK(unused);
+  remove_overlay(link, disk.overlay_path);
+  return {};
 }
 
 }  // namespace
@@ -156,10 +163,7 @@ Result<void> unpin(HostLink& link, virDomainPtr domain, const PinDisk& disk,
     return fail(Errc::kWrongState, "Domain {} is not running.", name_of(domain));
   const auto live = TRY(live_disk(domain, disk.target));
   const int position = live.find(disk.overlay_path);
-  if (position < 0) {
-    remove_orphan(link, live, disk, base_path);
-    return {};
-  }
+  if (position < 0) return remove_orphan(link, domain, live, disk, base_path);
   if (position + 1 >= static_cast<int>(live.layers.size()))
     return fail(Errc::kInvalid, "{} of {} has no layer below it.", disk.overlay_path,
                 name_of(domain));

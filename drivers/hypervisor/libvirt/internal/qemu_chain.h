@@ -1,0 +1,22 @@
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include <string>
+
+#include "base/result.h"
+
+/// What QEMU itself says about its disks.
+namespace neph::hypervisor_driver::virt {
+
+/// Fails unless it is sure that no disk of a running domain stands on the file.
+///
+/// libvirt writes a new chain down a moment after QEMU has begun to write to it. A controller that
+/// is killed in between finds the old chain in the domain's XML, while all that the guest writes
+/// goes into a layer that seems to belong to nobody. So before such a file is removed QEMU is
+/// asked (its monitor command query-block), which tells the files of what disks stand on and
+/// nothing else that it has open.
+/// \returns kWrongState when QEMU uses the file: nothing can be done about it while the guest runs
+[[nodiscard]] Result<void> check_unused_by_qemu(virDomainPtr domain, const std::string& path);
+
+}  // namespace neph::hypervisor_driver::virt
