@@ -1,3 +1,19 @@
+# What nearly every file includes, parsed once: a clean build takes two thirds of the time.
+set(NEPH_COMMON_HEADERS
+    <algorithm> <array> <atomic> <charconv> <chrono> <filesystem> <functional> <map> <memory>
+    <mutex> <optional> <set> <sstream> <string> <string_view> <variant> <vector>
+    <fmt/format.h> <tl/expected.hpp>)
+function(neph_precompiled name)
+  cmake_parse_arguments(PRECOMPILED "" "" "HEADERS;LIBS;OPTIONS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cpp "")
+  add_library(${name} STATIC ${CMAKE_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PUBLIC fmt::fmt spdlog::spdlog tl::expected Threads::Threads
+                        ${PRECOMPILED_LIBS})
+  target_compile_options(${name} PRIVATE ${PRECOMPILED_OPTIONS})
+  target_precompile_headers(${name} PRIVATE ${NEPH_COMMON_HEADERS} ${PRECOMPILED_HEADERS})
+endfunction()
+neph_precompiled(neph_headers)
+
 # neph_room(NAME DEPENDS room... LIBS target...)
 # One folder is one static library neph_NAME. It may depend only on rooms configured before it,
 # so a cycle does not configure; tests/tidy checks that includes keep to DEPENDS.
@@ -8,6 +24,7 @@ function(neph_room name)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(sources)
     add_library(neph_${name} STATIC ${sources})
+    target_precompile_headers(neph_${name} REUSE_FROM neph_headers)
     set(scope PUBLIC)
   else()
     add_library(neph_${name} INTERFACE)
@@ -21,6 +38,9 @@ function(neph_room name)
   endforeach()
   target_link_libraries(neph_${name} ${scope} ${ROOM_LIBS})
 endfunction()
+
+neph_precompiled(neph_test_headers HEADERS <gtest/gtest.h> LIBS GTest::gtest GTest::gmock
+                 OPTIONS -O0)
 
 # neph_test(NAME [SOURCES file...] LIBS target...): one GoogleTest program. Without SOURCES it
 # takes every .cpp file of the folder tests/<NAME with / for the first _>.
@@ -40,6 +60,7 @@ function(neph_test name)
   endforeach()
   add_executable(${name} ${TEST_SOURCES})
   target_compile_options(${name} PRIVATE -O0)
+  target_precompile_headers(${name} REUSE_FROM neph_test_headers)
   target_link_libraries(${name} PRIVATE ${TEST_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
