@@ -211,7 +211,8 @@ class Database {
     return std::move(*answer);
   }
 
-  /// A read outside any write transaction; work must not write.
+  /// A read outside any write transaction; work must not write. Throws Failure when the database
+  /// cannot be read.
   void read(Instant at, const std::function<void(Txn&)>& work);
 
   /// Consistent copy of the whole store into a new file, while it is in use.

@@ -21,6 +21,18 @@ void Store::push(Piece piece) {
   if (was_empty) lanes_.store().post([this] { drain(); });
 }
 
+/// What is committed stays committed when an observer cannot read it: it is told the next time the
+/// object changes.
+void Store::tell_observers(Instant at, const ChangeSet& changes) {
+  for (const auto& observer : observers_) {
+    try {
+      database_.read(at, [&](Txn& txn) { observer(txn, changes); });
+    } catch (const Failure& failure) {
+      log::error("store.observer_failed", {{"error", failure.error().text()}});
+    }
+  }
+}
+
 void Store::drain() {
   std::vector<Piece> group;
   {
@@ -36,10 +48,7 @@ void Store::drain() {
   for (auto& piece : group) works.push_back(std::move(piece.work));
   const Instant at = lanes_.clock().now();
   const auto outcome = database_.transact(at, works);
-  if (!outcome.changes.empty())
-    database_.read(at, [&](Txn& txn) {
-      for (const auto& observer : observers_) observer(txn, outcome.changes);
-    });
+  if (!outcome.changes.empty()) tell_observers(at, outcome.changes);
   for (std::size_t i = 0; i < group.size(); ++i) group[i].done(outcome.errors[i]);
 }
 

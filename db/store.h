@@ -50,6 +50,7 @@ class Store {
   };
   void push(Piece piece);
   void drain();
+  void tell_observers(Instant at, const ChangeSet& changes);
 
   /// Bounds how long one commit makes the first caller wait for the last.
   static constexpr std::size_t kGroupMax = 128;

@@ -9,6 +9,9 @@ constexpr std::string_view kColumns =
     "id, kind, step, state, args, user_id, host_id, datastore_id, vm_id, image_id, snapshot_id, "
     "attempt, is_cancel_asked, wake_key, not_before_ms, reason, error, result, created_at_ms, "
     "changed_at_ms";
+/// How long the history of what is over is kept, and how often that is looked at.
+constexpr Duration kHistory{7LL * 86'400'000};
+constexpr std::int64_t kPruneEvery = 256;
 /// More than any pump can begin; the rest is found by the next one.
 constexpr int kRunnableMax = 500;
 
@@ -47,6 +50,7 @@ void end(db::Txn& txn, const Job& job, JobState state, const Next& next) {
       state, next.error ? next.error->text() : "", next.result, txn.at(), job.id);
   release_all(txn, job.id);
   wake(txn, over_key(job.id));
+  if (job.id.value % kPruneEvery == 0) prune(txn, Instant{txn.at().ms - kHistory.count()});
 }
 
 }  // namespace

@@ -126,5 +126,23 @@ TEST_F(StoreTest, ARefusalReachesItsCallerOnly) {
   EXPECT_EQ(accepted, 5);
 }
 
+TEST_F(StoreTest, AnObserverThatCannotReadSilencesNobody) {
+  ManualLanes lanes;
+  Store store(*database_, lanes);
+  int told = 0;
+  store.observe([](Txn& txn, const ChangeSet&) { txn.exec("SELECT * FROM no_such_table"); });
+  store.observe([&](Txn&, const ChangeSet&) { ++told; });
+  bool is_answered = false;
+  store.run<int>(
+      [](Txn& txn) -> Result<int> {
+        txn.touch(ObjectKind::kVm, 1);
+        return 1;
+      },
+      [&](const Result<int>& answer) { is_answered = answer.has_value(); });
+  lanes.run_until_idle();
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(is_answered);
+}
+
 }  // namespace
 }  // namespace neph::db
