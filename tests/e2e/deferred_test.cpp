@@ -25,6 +25,15 @@ class GuestDeferred : public SharedCloud {
     end(vm);
   }
 
+  /// READY in the end, as a power cut would have left it.
+  static void expect_crashed(const Shot& shot, const std::string& marker) {
+    cloud().await_phase(shot, "ready");
+    EXPECT_EQ(cloud().snapshot(shot).get("GRADE"), "crash");
+    FileSystemCopy content(cloud().image_path(shot.image), cloud().folder());
+    EXPECT_EQ(content.faults(Shutdown::kAny), "");
+    EXPECT_EQ(content.read("/marker"), marker + "\n");
+  }
+
   static void end(std::int64_t vm) {
     cloud().act(vm, "terminate-hard");
     cloud().await_state(vm, "DONE");
@@ -104,17 +113,20 @@ TEST_F(GuestDeferred, StaysArmedOverSuspendStopAndRebootAndFiresWithTerminate) {
   EXPECT_TRUE(cloud().leftovers().empty()) << cloud().leftovers().front();
 }
 
-TEST_F(GuestDeferred, TerminateHardFiresItAsACrash) {
-  const auto vm = cloud().create_guest({.name = "cut", .context = {{"MARKER", "cut"}}});
-  cloud().await_ready(vm);
-  const auto shot = cloud().take(vm, "of-cut", "KIND=DEFERRED WHEN=END");
-  cloud().act(vm, "terminate-hard");
-  cloud().await_state(vm, "DONE");
-  cloud().await_phase(shot, "ready");
-  EXPECT_EQ(cloud().snapshot(shot).get("GRADE"), "crash");
-  FileSystemCopy content(cloud().image_path(shot.image), cloud().folder());
-  EXPECT_EQ(content.faults(Shutdown::kAny), "");
-  EXPECT_EQ(content.read("/marker"), "cut\n");
+TEST_F(GuestDeferred, WhatDestroysTheDiskFiresItAsACrash) {
+  constexpr std::int64_t kRecoverDelete = 3;
+  const auto cut = cloud().create_guest({.name = "cut", .context = {{"MARKER", "cut"}}});
+  const auto deleted = cloud().create_guest({.name = "del", .context = {{"MARKER", "del"}}});
+  cloud().await_ready(cut);
+  cloud().await_ready(deleted);
+  const auto of_cut = cloud().take(cut, "of-cut", "KIND=DEFERRED WHEN=END");
+  const auto of_deleted = cloud().take(deleted, "of-deleted", "KIND=DEFERRED");
+  cloud().act(cut, "terminate-hard");
+  cloud().call_id("one.vm.recover", {deleted, kRecoverDelete});
+  cloud().await_state(cut, "DONE");
+  cloud().await_state(deleted, "DONE");
+  expect_crashed(of_cut, "cut");
+  expect_crashed(of_deleted, "del");
 }
 
 TEST_F(GuestDeferred, AKilledQemuLeavesItArmedUntilItsOwnerTakesTheDiskAsItIs) {
@@ -127,11 +139,7 @@ TEST_F(GuestDeferred, AKilledQemuLeavesItArmedUntilItsOwnerTakesTheDiskAsItIs) {
   EXPECT_EQ(cloud().phase(shot), "armed");
   EXPECT_TRUE(std::filesystem::exists(cloud().disk_path(vm)));
   cloud().call_id("neph.snapshot.capture", {shot.id});
-  cloud().await_phase(shot, "ready");
-  EXPECT_EQ(cloud().snapshot(shot).get("GRADE"), "crash");
-  FileSystemCopy content(cloud().image_path(shot.image), cloud().folder());
-  EXPECT_EQ(content.faults(Shutdown::kAny), "");
-  EXPECT_EQ(content.read("/marker"), "killed\n");
+  expect_crashed(shot, "killed");
   end(vm);
 }
 
