@@ -108,8 +108,8 @@ TEST_F(GuestHot, TwoDisksOfOneRequestShowOneInstant) {
 /// Writes `megabytes` onto the second disk, from a file of random bytes, and waits for the disk.
 std::string fill_script(int megabytes) {
   const auto script = fmt::format(
-      "s=0; while [ $s -lt {} ]; do dd if=/data/fill of=/dev/vdb bs=1M seek=$s conv=notrunc; "
-      "s=$((s + {})); done 2>/dev/null; sync",
+      "s=0; while [ $s -lt {} ]; do dd if=/data/fill of=/dev/vdb bs=1M seek=$s conv=notrunc "
+      "2>/dev/null; echo WROTE $s; s=$((s + {})); done; sync",
       megabytes, kFillMb);
   const auto encoded = run_command(fmt::format("printf %s '{}' | base64 -w0", script));
   return encoded.output;
@@ -128,6 +128,8 @@ TEST_F(GuestHot, TheGuestHardlyNoticesTheSnapshotOfALargeDisk) {
                    {"FILL_MB", fmt::format("{}", kFillMb)},
                    {"START_SCRIPT_BASE64", fill_script(megabytes)}},
        .images = {cloud().demo_image(), empty}});
+  for (int written = 0; written < megabytes; written += kFillMb)
+    cloud().await_line(vm, fmt::format("WROTE {}\r", written));
   cloud().await_ready(vm);
   cloud().await_line(vm, "IOWRITER number");
   const auto said_before = cloud().serial_log(vm);
