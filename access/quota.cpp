@@ -115,7 +115,7 @@ struct Owner {
 Result<void> check_owner(db::Txn& txn, Owner owner, const QuotaMetric& metric, double asked) {
   const auto limit = internal::find_limit(txn, owner.kind, owner.id, metric);
   if (!limit || *limit < 0) return {};
-  const double used = internal::sum_usage(txn, owner.kind, owner.id, metric);
+  const double used = internal::find_usage(txn, owner.kind, owner.id, metric);
   if (used + asked <= *limit + kRounding) return {};
   const std::string with_id =
       metric.key.empty() ? "" : fmt::format(" with ID: {}", metric.key);

@@ -7,7 +7,8 @@
 #include "db/database.h"
 #include "text/template.h"
 
-/// Quotas. Limits are rows; what is used is summed from the objects themselves (usage_rows), so
+/// Quotas. Limits are rows; what is used is kept by the database's own triggers, by the definition
+/// in the views vm_usage and image_usage, in the transaction of each change. So
 /// nothing has to be given back and nothing can drift. Units: OpenNebula's (MB, CPU as a factor).
 namespace neph::access {
 

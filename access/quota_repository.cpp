@@ -15,15 +15,13 @@ std::optional<double> find_limit(db::Txn& txn, QuotaOwner kind, std::int64_t own
       kind, owner, metric.section, metric.key, metric.metric);
 }
 
-double sum_usage(db::Txn& txn, QuotaOwner kind, std::int64_t owner, const QuotaMetric& metric) {
-  // Two texts instead of one with an OR, so that the indexes by user and by group are used.
-  const char* sql =
-      kind == QuotaOwner::kUser
-          ? "SELECT TOTAL(amount) FROM usage_rows "
-            "WHERE user_id = ? AND section = ? AND key = ? AND metric = ?"
-          : "SELECT TOTAL(amount) FROM usage_rows "
-            "WHERE group_id = ? AND section = ? AND key = ? AND metric = ?";
-  return txn.value<double>(sql, owner, metric.section, metric.key, metric.metric).value_or(0);
+double find_usage(db::Txn& txn, QuotaOwner kind, std::int64_t owner, const QuotaMetric& metric) {
+  return txn
+      .value<double>(
+          "SELECT used FROM quota_usage WHERE owner_kind = ? AND owner_id = ? AND section = ? "
+          "AND key = ? AND metric = ?",
+          kind, owner, metric.section, metric.key, metric.metric)
+      .value_or(0);
 }
 
 void put_limit(db::Txn& txn, QuotaOwner kind, std::int64_t owner, const QuotaMetric& metric,
@@ -53,17 +51,16 @@ bool has_no_limits(db::Txn& txn, UserId user) {
 namespace neph::access {
 
 std::vector<QuotaUse> list_quotas(db::Txn& txn, QuotaOwner kind, std::int64_t owner) {
-  const std::string sql = std::string(
-      "SELECT section, key, metric, MAX(limit_value), TOTAL(amount) FROM ("
-      "SELECT section, key, metric, limit_value, 0 AS amount FROM quota_limits "
-      "WHERE owner_kind = ? AND owner_id = ? "
-      "UNION ALL SELECT section, key, metric, NULL, amount FROM usage_rows WHERE ") +
-      (kind == QuotaOwner::kUser ? "user_id" : "group_id") +
-      " = ?) GROUP BY section, key, metric "
-      "HAVING MAX(limit_value) IS NOT NULL OR TOTAL(amount) <> 0 "
-      "ORDER BY section, CAST(key AS INTEGER), metric";
   std::vector<QuotaUse> quotas;
-  auto rows = txn.query(sql, kind, owner, owner);
+  auto rows = txn.query(
+      "SELECT section, key, metric, MAX(limit_value), MAX(used) FROM ("
+      "SELECT section, key, metric, limit_value, 0 AS used FROM quota_limits "
+      "WHERE owner_kind = ?1 AND owner_id = ?2 "
+      "UNION ALL SELECT section, key, metric, NULL, used FROM quota_usage "
+      "WHERE owner_kind = ?1 AND owner_id = ?2) GROUP BY section, key, metric "
+      "HAVING MAX(limit_value) IS NOT NULL OR MAX(used) <> 0 "
+      "ORDER BY section, CAST(key AS INTEGER), metric",
+      kind, owner);
   while (rows.next()) {
     const double limit = rows.is_null(3) ? -1 : rows.real(3);
     quotas.push_back({rows.text(0), rows.text(1), rows.text(2), limit, rows.real(4)});

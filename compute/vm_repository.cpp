@@ -186,8 +186,15 @@ std::vector<VmDisk> list_retained_disks(db::Txn& txn) {
 }
 
 void save_disk(db::Txn& txn, const VmDisk& disk) {
-  txn.exec(fmt::format("INSERT OR REPLACE INTO vm_disks ({}) VALUES"
-                       " (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+  // No REPLACE: it would pass by the triggers that count what quotas limit.
+  txn.exec(fmt::format("INSERT INTO vm_disks ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+                       " ON CONFLICT DO UPDATE SET kind = excluded.kind,"
+                       " image_id = excluded.image_id,"
+                       " image_datastore_id = excluded.image_datastore_id, path = excluded.path,"
+                       " format = excluded.format, overlay_path = excluded.overlay_path,"
+                       " is_present = excluded.is_present, is_retained = excluded.is_retained,"
+                       " is_persistent = excluded.is_persistent, size_mb = excluded.size_mb,"
+                       " target = excluded.target, attributes = excluded.attributes",
                        kDiskColumns),
            disk.vm, disk.id, disk.kind, disk.image, disk.image_datastore, disk.path,
            name_of(disk.format), disk.overlay_path, disk.is_present, disk.is_retained,

@@ -12,6 +12,8 @@ constexpr std::string_view kColumns =
 /// How long the history of what is over is kept, and how often that is looked at.
 constexpr Duration kHistory{7LL * 86'400'000};
 constexpr std::int64_t kPruneEvery = 256;
+// SQLite takes a partial index only where the query repeats its condition word by word, as the
+// queries below do with "state <= 3" and "wake_key <> ''".
 /// More than any pump can begin; the rest is found by the next one.
 constexpr int kRunnableMax = 500;
 
@@ -93,8 +95,7 @@ void save_args(db::Txn& txn, JobId id, const text::Template& args) {
 
 void wake(db::Txn& txn, std::string_view key) {
   std::vector<JobId> woken;
-  auto rows = txn.query("SELECT id FROM jobs WHERE wake_key = ? AND state = ?", key,
-                        JobState::kWaiting);
+  auto rows = txn.query("SELECT id FROM jobs WHERE wake_key <> '' AND wake_key = ?", key);
   while (rows.next()) woken.push_back(rows.get<JobId>(0));
   for (const JobId id : woken) {
     txn.exec("UPDATE jobs SET state = ?, wake_key = '', not_before_ms = 0 WHERE id = ?",
@@ -191,14 +192,15 @@ void requeue_interrupted(db::Txn& txn) {
 
 std::vector<Job> list_runnable(db::Txn& txn) {
   return read_all(
-      txn.query(select("FROM jobs WHERE state = 1 OR (state = 3 AND not_before_ms <= ?) "
-                       "ORDER BY id LIMIT ?"),
+      txn.query(select("FROM jobs WHERE state <= 3 AND "
+                       "(state = 1 OR (state = 3 AND not_before_ms <= ?)) ORDER BY id LIMIT ?"),
                 txn.at(), kRunnableMax));
 }
 
 std::optional<Instant> next_due(db::Txn& txn) {
   const auto due = txn.value<std::optional<Instant>>(
-      "SELECT MIN(not_before_ms) FROM jobs WHERE state = 3 AND not_before_ms > ?", txn.at());
+      "SELECT MIN(not_before_ms) FROM jobs WHERE state <= 3 AND state = 3 AND not_before_ms > ?",
+      txn.at());
   return due.value_or(std::nullopt);
 }
 

@@ -20,7 +20,7 @@ struct QuotaMetric {
 /// nullopt where the default holds.
 [[nodiscard]] std::optional<double> find_limit(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
                                                const QuotaMetric& metric);
-[[nodiscard]] double sum_usage(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
+[[nodiscard]] double find_usage(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
                                const QuotaMetric& metric);
 /// -1 goes back to the default.
 void put_limit(db::Txn& txn, QuotaOwner kind, std::int64_t owner, const QuotaMetric& metric,

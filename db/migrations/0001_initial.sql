@@ -45,7 +45,7 @@ CREATE TABLE acls (
   zone INTEGER NOT NULL,
   UNIQUE (user_field, resource, rights, zone)
 );
--- Limits only: what is used is the sum of usage_rows, so it cannot drift.
+-- Limits; what is used stands in quota_usage.
 CREATE TABLE quota_limits (
   owner_kind INTEGER NOT NULL CHECK (owner_kind IN (1, 2)),  -- 1 user, 2 group
   owner_id INTEGER NOT NULL,
@@ -170,9 +170,9 @@ CREATE TABLE vms (
   template TEXT NOT NULL,                    -- without DISK and NIC
   user_template TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX vms_by_user ON vms(user_id, state, cpu, memory_mb);
-CREATE INDEX vms_by_group ON vms(group_id, state, cpu, memory_mb);
-CREATE INDEX vms_by_host ON vms(host_id, state);
+CREATE INDEX vms_by_user ON vms(user_id);
+CREATE INDEX vms_by_host ON vms(host_id, state, cpu, memory_mb, disk_mb);
+CREATE INDEX vms_by_uuid ON vms(uuid);
 CREATE INDEX vms_by_state ON vms(state) WHERE state <> 6;
 
 CREATE TABLE vm_disks (
@@ -301,31 +301,128 @@ CREATE TABLE job_claims (
 ) WITHOUT ROWID;
 CREATE INDEX job_claims_by_job ON job_claims(job_id);
 
--- What counts against quotas. Limits are compared with the sum of amount. States: 6 is DONE;
--- 3 ACTIVE and 1 PENDING count as running, as do 2 HOLD and 10 CLONING.
-CREATE VIEW usage_rows AS
-  SELECT user_id, group_id, 'VM' AS section, '' AS key, 'VMS' AS metric, 1 AS amount
+-- What counts against quotas: the definition. Each row is what one VM, one disk of a VM or one
+-- image takes. States: 6 is DONE; 1 PENDING, 2 HOLD, 3 ACTIVE and 10 CLONING count as running.
+CREATE VIEW vm_usage(user_id, group_id, section, key, metric, amount, vm_id, disk_id) AS
+  SELECT user_id, group_id, 'VM', '', 'VMS', 1, id, NULL FROM vms WHERE state <> 6
+  UNION ALL
+  SELECT user_id, group_id, 'VM', '', 'CPU', cpu, id, NULL FROM vms WHERE state <> 6
+  UNION ALL
+  SELECT user_id, group_id, 'VM', '', 'MEMORY', memory_mb, id, NULL FROM vms WHERE state <> 6
+  UNION ALL
+  SELECT user_id, group_id, 'VM', '', 'SYSTEM_DISK_SIZE', disk_mb, id, NULL
     FROM vms WHERE state <> 6
   UNION ALL
-  SELECT user_id, group_id, 'VM', '', 'CPU', cpu FROM vms WHERE state <> 6
-  UNION ALL
-  SELECT user_id, group_id, 'VM', '', 'MEMORY', memory_mb FROM vms WHERE state <> 6
-  UNION ALL
-  SELECT user_id, group_id, 'VM', '', 'SYSTEM_DISK_SIZE', disk_mb FROM vms WHERE state <> 6
-  UNION ALL
-  SELECT v.user_id, v.group_id, 'VM', '', 'SYSTEM_DISK_SIZE', d.size_mb
-    FROM vm_disks d JOIN vms v ON v.id = d.vm_id WHERE d.is_retained = 1 AND v.state = 6
-  UNION ALL
-  SELECT user_id, group_id, 'VM', '', 'RUNNING_VMS', 1 FROM vms WHERE state IN (1, 2, 3, 10)
-  UNION ALL
-  SELECT user_id, group_id, 'VM', '', 'RUNNING_CPU', cpu FROM vms WHERE state IN (1, 2, 3, 10)
-  UNION ALL
-  SELECT user_id, group_id, 'VM', '', 'RUNNING_MEMORY', memory_mb
+  SELECT user_id, group_id, 'VM', '', 'RUNNING_VMS', 1, id, NULL
     FROM vms WHERE state IN (1, 2, 3, 10)
   UNION ALL
-  SELECT user_id, group_id, 'DATASTORE', CAST(datastore_id AS TEXT), 'IMAGES', 1 FROM images
+  SELECT user_id, group_id, 'VM', '', 'RUNNING_CPU', cpu, id, NULL
+    FROM vms WHERE state IN (1, 2, 3, 10)
   UNION ALL
-  SELECT user_id, group_id, 'DATASTORE', CAST(datastore_id AS TEXT), 'SIZE', size_mb FROM images
+  SELECT user_id, group_id, 'VM', '', 'RUNNING_MEMORY', memory_mb, id, NULL
+    FROM vms WHERE state IN (1, 2, 3, 10)
   UNION ALL
-  SELECT v.user_id, v.group_id, 'IMAGE', CAST(d.image_id AS TEXT), 'RVMS', 1
+  SELECT v.user_id, v.group_id, 'VM', '', 'SYSTEM_DISK_SIZE', d.size_mb, d.vm_id, d.disk_id
+    FROM vm_disks d JOIN vms v ON v.id = d.vm_id WHERE d.is_retained = 1 AND v.state = 6
+  UNION ALL
+  SELECT v.user_id, v.group_id, 'IMAGE', CAST(d.image_id AS TEXT), 'RVMS', 1, d.vm_id, d.disk_id
     FROM vm_disks d JOIN vms v ON v.id = d.vm_id WHERE d.image_id IS NOT NULL AND v.state <> 6;
+CREATE VIEW image_usage(user_id, group_id, section, key, metric, amount, image_id) AS
+  SELECT user_id, group_id, 'DATASTORE', CAST(datastore_id AS TEXT), 'IMAGES', 1, id FROM images
+  UNION ALL
+  SELECT user_id, group_id, 'DATASTORE', CAST(datastore_id AS TEXT), 'SIZE', size_mb, id
+    FROM images;
+
+-- The sums, kept by the triggers below in the transaction of each change: owners with many VMs
+-- are not summed up again and again.
+CREATE TABLE quota_usage (
+  owner_kind INTEGER NOT NULL,
+  owner_id INTEGER NOT NULL,
+  section TEXT NOT NULL,
+  key TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  used REAL NOT NULL,
+  PRIMARY KEY (owner_kind, owner_id, section, key, metric)
+) WITHOUT ROWID;
+CREATE VIEW usage_changes(user_id, group_id, section, key, metric, amount) AS
+  SELECT 0, 0, '', '', '', 0 WHERE 0;
+CREATE TRIGGER usage_changed INSTEAD OF INSERT ON usage_changes BEGIN
+  INSERT INTO quota_usage
+    VALUES (1, NEW.user_id, NEW.section, NEW.key, NEW.metric, NEW.amount)
+    ON CONFLICT DO UPDATE SET used = ROUND(used + excluded.used, 6);
+  INSERT INTO quota_usage
+    VALUES (2, NEW.group_id, NEW.section, NEW.key, NEW.metric, NEW.amount)
+    ON CONFLICT DO UPDATE SET used = ROUND(used + excluded.used, 6);
+END;
+
+CREATE TRIGGER vm_counted AFTER INSERT ON vms BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, amount FROM vm_usage WHERE vm_id = NEW.id;
+END;
+CREATE TRIGGER vm_uncounted BEFORE UPDATE ON vms
+  WHEN OLD.user_id <> NEW.user_id OR OLD.group_id <> NEW.group_id OR OLD.cpu <> NEW.cpu
+    OR OLD.memory_mb <> NEW.memory_mb OR OLD.disk_mb <> NEW.disk_mb
+    OR (OLD.state = 6) <> (NEW.state = 6)
+    OR (OLD.state IN (1, 2, 3, 10)) <> (NEW.state IN (1, 2, 3, 10))
+BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, -amount FROM vm_usage WHERE vm_id = OLD.id;
+END;
+CREATE TRIGGER vm_recounted AFTER UPDATE ON vms
+  WHEN OLD.user_id <> NEW.user_id OR OLD.group_id <> NEW.group_id OR OLD.cpu <> NEW.cpu
+    OR OLD.memory_mb <> NEW.memory_mb OR OLD.disk_mb <> NEW.disk_mb
+    OR (OLD.state = 6) <> (NEW.state = 6)
+    OR (OLD.state IN (1, 2, 3, 10)) <> (NEW.state IN (1, 2, 3, 10))
+BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, amount FROM vm_usage WHERE vm_id = NEW.id;
+END;
+
+CREATE TRIGGER disk_counted AFTER INSERT ON vm_disks BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, amount FROM vm_usage
+    WHERE vm_id = NEW.vm_id AND disk_id = NEW.disk_id;
+END;
+CREATE TRIGGER disk_uncounted BEFORE UPDATE ON vm_disks
+  WHEN OLD.image_id IS NOT NEW.image_id OR OLD.is_retained <> NEW.is_retained
+    OR OLD.size_mb <> NEW.size_mb
+BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, -amount FROM vm_usage
+    WHERE vm_id = OLD.vm_id AND disk_id = OLD.disk_id;
+END;
+CREATE TRIGGER disk_recounted AFTER UPDATE ON vm_disks
+  WHEN OLD.image_id IS NOT NEW.image_id OR OLD.is_retained <> NEW.is_retained
+    OR OLD.size_mb <> NEW.size_mb
+BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, amount FROM vm_usage
+    WHERE vm_id = NEW.vm_id AND disk_id = NEW.disk_id;
+END;
+
+CREATE TRIGGER image_counted AFTER INSERT ON images BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, amount FROM image_usage
+    WHERE image_id = NEW.id;
+END;
+CREATE TRIGGER image_uncounted BEFORE UPDATE ON images
+  WHEN OLD.user_id <> NEW.user_id OR OLD.group_id <> NEW.group_id
+    OR OLD.datastore_id <> NEW.datastore_id OR OLD.size_mb <> NEW.size_mb
+BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, -amount FROM image_usage
+    WHERE image_id = OLD.id;
+END;
+CREATE TRIGGER image_recounted AFTER UPDATE ON images
+  WHEN OLD.user_id <> NEW.user_id OR OLD.group_id <> NEW.group_id
+    OR OLD.datastore_id <> NEW.datastore_id OR OLD.size_mb <> NEW.size_mb
+BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, amount FROM image_usage
+    WHERE image_id = NEW.id;
+END;
+CREATE TRIGGER image_removed BEFORE DELETE ON images BEGIN
+  INSERT INTO usage_changes
+    SELECT user_id, group_id, section, key, metric, -amount FROM image_usage
+    WHERE image_id = OLD.id;
+END;

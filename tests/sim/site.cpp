@@ -104,7 +104,7 @@ VmId Site::create_vm(const std::string& more) {
   compute::NewVmAsk ask;
   ask.attributes =
       text::Template::parse(
-          fmt::format("CPU=1\nMEMORY=64\nDISK=[IMAGE_ID=\"{}\"]\n{}", base_, more))
+          fmt::format("{}\nCPU=1\nMEMORY=64\nDISK=[IMAGE_ID=\"{}\"]", more, base_))
           .value();
   const auto made =
       run<VmId>([&](db::Txn& txn) { return daemon_->vms.allocate(txn, admin_, ask); });
