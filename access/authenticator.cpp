@@ -15,6 +15,7 @@ constexpr std::size_t kUserNameBytesMax = 128;
 /// Beyond this many sessions the oldest knowledge is thrown away; it only costs hashes.
 constexpr std::size_t kRememberedMax = 10'000;
 constexpr std::string_view kCore = "core";
+constexpr std::string_view kServerCipher = "server_cipher";
 
 struct Session {
   std::string name;
@@ -120,10 +121,10 @@ struct Authenticator::State {
 };
 
 std::string Authenticator::State::digest_of(const User& user, std::string_view secret) const {
-  // The stored hash is part of it, so a change of the password outdates the memory even where a
-  // session was verified over a view from before the change.
+  // Driver and stored hash are part of it, so their change outdates the memory even where a session
+  // was verified over a view from before the change.
   return internal::keyed_digest(
-      key, fmt::format("{}:{}:{}", user.id, user.password_hash, secret));
+      key, fmt::format("{}:{}:{}:{}", user.id, user.auth_driver, user.password_hash, secret));
 }
 
 bool Authenticator::State::is_remembered(const User& user, std::string_view secret) {
@@ -191,7 +192,7 @@ void Authenticator::authenticate(const std::string& session, Done done) {
   if (!parts) return done(refuse("", "malformed session"));
   const auto user = state_->lookup(parts->name);
   if (user && user->is_enabled) {
-    if (user->auth_driver.starts_with("server")) return done(state_->serve(*user, parts->secret));
+    if (user->auth_driver == kServerCipher) return done(state_->serve(*user, parts->secret));
     const Instant now = state_->lanes.clock().now();
     if (const auto* token = find_token(*user, parts->secret, now))
       return done(state_->actor(*user, token->effective_group));

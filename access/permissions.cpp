@@ -4,17 +4,12 @@
 #include <array>
 #include <utility>
 
+#include "access/internal/acl_bits.h"
+
 namespace neph::access {
 namespace {
 
-// Selectors of the user, resource and zone fields; the low 32 bits hold the id.
-constexpr std::int64_t kIndividual = 0x1'0000'0000;
-constexpr std::int64_t kGroup = 0x2'0000'0000;
-constexpr std::int64_t kAll = 0x4'0000'0000;
-constexpr std::int64_t kCluster = 0x8'0000'0000;
-constexpr std::int64_t kIdMask = 0xFFFF'FFFF;
-/// The one zone there is.
-constexpr std::int64_t kThisZone = 0;
+using namespace internal::acl;
 
 /// Names of the resource bits in the order of ACL text. It goes beyond Resource: rules may name
 /// kinds of objects that are not served here.
@@ -63,7 +58,7 @@ std::string resources_text(std::int64_t resource) {
   return list;
 }
 
-/// HOST, CLUSTER and ACL belong to the administrators; USER and GROUP have rules of their own.
+/// HOST, CLUSTER, ACL and ZONE belong to the administrators; USER and GROUP have their own rules.
 bool has_bits(Resource kind) {
   return kind == Resource::kVm || kind == Resource::kNet || kind == Resource::kImage ||
          kind == Resource::kTemplate || kind == Resource::kDatastore;
@@ -107,7 +102,7 @@ bool is_about(const AclRule& rule, const Subject& subject) {
 
 bool is_in_zone(const AclRule& rule) {
   return (rule.zone & kAll) != 0 ||
-         ((rule.zone & kIndividual) != 0 && (rule.zone & kIdMask) == kThisZone);
+         ((rule.zone & kIndividual) != 0 && (rule.zone & kIdMask) == (kThisZone & kIdMask));
 }
 
 bool rule_allows(const AclRule& rule, const Actor& actor, Op op, const Subject& subject) {

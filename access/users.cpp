@@ -4,6 +4,10 @@
 #include <array>
 
 #include "access/authenticator.h"
+#include "access/internal/acl_bits.h"
+#include "access/internal/acl_rows.h"
+#include "access/internal/group_rows.h"
+#include "access/internal/restricted.h"
 #include "access/internal/user_rows.h"
 
 namespace neph::access {
@@ -38,11 +42,24 @@ Result<void> check_user_name(std::string_view name) {
   return {};
 }
 
+Result<void> check_driver(std::string_view auth_driver) {
+  if (std::ranges::find(kDrivers, auth_driver) != kDrivers.end()) return {};
+  return fail(Errc::kInvalid, "There is no auth driver \"{}\"; {} are known", auth_driver,
+              fmt::join(kDrivers, ", "));
+}
+
 Result<std::string> driver_of(const NewUser& ask) {
   if (ask.auth_driver.empty()) return "core";
-  if (std::ranges::find(kDrivers, ask.auth_driver) != kDrivers.end()) return ask.auth_driver;
-  return fail(Errc::kInvalid, "There is no auth driver \"{}\"; {} are known", ask.auth_driver,
-              fmt::join(kDrivers, ", "));
+  CHECK_OK(check_driver(ask.auth_driver));
+  return ask.auth_driver;
+}
+
+/// Whether a driver can work with what is stored. To the drivers of servers it is a key: a hash of
+/// another make begins as all of its make do, so that anybody could guess most of it.
+bool is_fit(std::string_view auth_driver, const std::string& secret) {
+  if (auth_driver == "core") return secret.starts_with("$argon2id$");
+  if (auth_driver.starts_with("server")) return server_cipher_hash(secret) == secret;
+  return true;
 }
 
 /// First is primary; without a wish, an administrator makes plain users and others their like.
@@ -57,38 +74,13 @@ User with_token_password(User user) {
   return user;
 }
 
-/// Attributes that only administrators set (OpenNebula's USER_RESTRICTED_ATTR).
-constexpr std::array<std::string_view, 3> kRestricted = {
-    "VM_USE_OPERATIONS", "VM_MANAGE_OPERATIONS", "VM_ADMIN_OPERATIONS"};
-
 /// A new template: what is restricted or needed and not named in it is carried over.
 text::Template replaced(const User& user, const text::Template& change) {
-  text::Template attributes = change;
-  const auto carry = [&](std::string_view name) {
-    const std::string* old = user.attributes.find(name);
-    if (old != nullptr && !attributes.has(name)) attributes.set(name, *old);
-  };
+  text::Template attributes = internal::replaced(user.attributes, change);
   // Front ends make their tokens with it and would lock the user out without.
-  carry(kTokenPassword);
-  for (const std::string_view name : kRestricted) carry(name);
+  const std::string* old = user.attributes.find(kTokenPassword);
+  if (old != nullptr && !attributes.has(kTokenPassword)) attributes.set(kTokenPassword, *old);
   return attributes;
-}
-
-text::Template merged(const User& user, const text::Template& change) {
-  text::Template attributes = user.attributes;
-  attributes.merge(change);
-  return attributes;
-}
-
-Result<void> check_restricted(const Actor& actor, const text::Template& old,
-                              const text::Template& fresh) {
-  if (actor.is_admin()) return {};
-  for (const std::string_view name : kRestricted) {
-    const bool is_vector = !fresh.vectors(name).empty();
-    if (is_vector || fresh.get(name) != old.get(name) || fresh.has(name) != old.has(name))
-      return fail(Errc::kDenied, "Tried to change restricted attribute: {}", name);
-  }
-  return {};
 }
 
 Result<void> check_umask(const text::Template& attributes) {
@@ -122,17 +114,20 @@ Result<void> check_token(const User& user, const TokenAsk& ask) {
   return {};
 }
 
-// Selectors and rights of ACL rules, as OpenNebula numbers them.
-constexpr std::int64_t kGroupOne = 0x2'0000'0001;
-constexpr std::int64_t kAll = 0x4'0000'0000;
-constexpr std::int64_t kZoneZero = 0x1'0000'0000;
+constexpr std::int64_t kGroupOne = internal::acl::kGroup | 1;
+constexpr std::int64_t kAll = internal::acl::kAll;
+constexpr std::int64_t kZoneZero = internal::acl::kThisZone;
 /// VM, IMAGE, TEMPLATE, DOCUMENT, SECGROUP, VMGROUP and BACKUPJOB.
 constexpr std::int64_t kWhatUsersCreate = 0x121'4290'0000'0000;
 
-/// OpenNebula's default rules by their numbers. 1 and 2 are about zones and marketplaces, which
-/// nobody has to be let into here.
-constexpr std::array<AclRule, 4> kDefaultRules = {{
+/// MARKETPLACE and MARKETPLACEAPP.
+constexpr std::int64_t kMarkets = 0x18'0000'0000'0000;
+
+/// OpenNebula's default rules by their numbers.
+constexpr std::array<AclRule, 6> kDefaultRules = {{
     {AclId{0}, kGroupOne, kWhatUsersCreate | kAll, 8, kAll},
+    {AclId{1}, kAll, static_cast<std::int64_t>(Resource::kZone) | kAll, 1, kAll},
+    {AclId{2}, kAll, kMarkets | kAll, 1, kAll},
     {AclId{3}, kGroupOne, 0x20'0000'0000 | kAll, 2, kZoneZero},
     {AclId{4}, kGroupOne, 0x40'0000'0000 | kAll, 1, kZoneZero},
     {AclId{5}, kGroupOne, 0x1000'0000'0000 | kAll, 1, kZoneZero},
@@ -190,8 +185,9 @@ Result<void> check_password_change(const Actor& actor, const User& user) {
 Result<void> update_user(db::Txn& txn, const Actor& actor, UserId id, const text::Template& change,
                          bool is_append) {
   const User user = TRY(find_user(txn, id));
-  const text::Template attributes = is_append ? merged(user, change) : replaced(user, change);
-  CHECK_OK(check_restricted(actor, user.attributes, attributes));
+  const text::Template attributes =
+      is_append ? internal::merged(user.attributes, change) : replaced(user, change);
+  CHECK_OK(internal::check_restricted(actor, user.attributes, attributes));
   CHECK_OK(check_umask(attributes));
   CHECK_OK(attributes.check_limits(text::kStoredLimits));
   internal::save_attributes(txn, id, attributes);
@@ -212,6 +208,50 @@ Result<void> set_primary_group(db::Txn& txn, UserId id, GroupId group) {
   }
   internal::save_groups(txn, id, group, groups);
   internal::erase_useless_tokens(txn, id);
+  return {};
+}
+
+Result<void> add_to_group(db::Txn& txn, UserId id, GroupId group) {
+  const User user = TRY(find_user(txn, id));
+  (void)TRY(find_group(txn, group));
+  std::vector<GroupId> groups = user.groups;
+  if (std::ranges::find(groups, group) != groups.end())
+    return fail(Errc::kConflict, "User [{}] is already in group [{}]", id, group);
+  groups.push_back(group);
+  internal::save_groups(txn, id, user.group, groups);
+  return {};
+}
+
+Result<void> remove_from_group(db::Txn& txn, UserId id, GroupId group) {
+  const User user = TRY(find_user(txn, id));
+  (void)TRY(find_group(txn, group));
+  if (group == user.group)
+    return fail(Errc::kInvalid, "Group [{}] is the primary one of user [{}]", group, id);
+  std::vector<GroupId> groups = user.groups;
+  if (std::erase(groups, group) == 0)
+    return fail(Errc::kInvalid, "User [{}] is not in group [{}]", id, group);
+  internal::save_groups(txn, id, user.group, groups);
+  internal::erase_useless_tokens(txn, id);
+  return {};
+}
+
+Result<void> set_enabled(db::Txn& txn, UserId id, bool is_enabled) {
+  (void)TRY(find_user(txn, id));
+  if (id == kOneadmin)
+    return fail(Errc::kWrongState, "User [{}] is always enabled", id);
+  internal::save_enabled(txn, id, is_enabled);
+  return {};
+}
+
+Result<void> set_auth_driver(db::Txn& txn, UserId id, std::string_view auth_driver,
+                             const std::optional<std::string>& secret) {
+  const User user = TRY(find_user(txn, id));
+  CHECK_OK(check_driver(auth_driver));
+  if (!secret && !is_fit(auth_driver, user.password_hash))
+    return fail(Errc::kInvalid, "The password of user [{}] does not fit auth driver \"{}\"; it "
+                                "needs a new one", id, auth_driver);
+  internal::save_auth_driver(txn, id, auth_driver);
+  if (secret) return set_password_hash(txn, id, *secret);
   return {};
 }
 

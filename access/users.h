@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,19 @@ Result<void> update_user(db::Txn& txn, const Actor& actor, UserId id, const text
 /// A secondary group becomes the primary one and the old one stays; for any other, the old one is
 /// left. Tokens of groups that were left end.
 Result<void> set_primary_group(db::Txn& txn, UserId id, GroupId group);
+
+/// A secondary group more. \returns kConflict when the user is in it already
+Result<void> add_to_group(db::Txn& txn, UserId id, GroupId group);
+/// Tokens of the group end. \returns kInvalid when it is the primary one or none of the user's
+Result<void> remove_from_group(db::Txn& txn, UserId id, GroupId group);
+/// Who is disabled cannot log in, neither with a password nor with a token.
+/// \returns kWrongState for user 0, who is always enabled
+Result<void> set_enabled(db::Txn& txn, UserId id, bool is_enabled);
+/// Another auth driver. With a secret, as stored_secret() makes it, it replaces the old one and the
+/// login tokens end. \returns kInvalid for an unknown driver, and when there is no new secret and
+/// the driver cannot do with the old one
+Result<void> set_auth_driver(db::Txn& txn, UserId id, std::string_view auth_driver,
+                             const std::optional<std::string>& secret);
 
 struct TokenAsk {
   std::string token;          ///< empty: a random one

@@ -1,3 +1,4 @@
+#include "access/internal/acl_rows.h"
 #include "access/internal/user_rows.h"
 
 namespace neph::access::internal {
@@ -19,32 +20,12 @@ void insert_user_as(db::Txn& txn, const User& user) {
   save_groups(txn, user.id, user.group, user.groups);
 }
 
-void insert_group_as(db::Txn& txn, GroupId id, std::string_view name) {
-  txn.exec("INSERT INTO groups(id, name) VALUES (?, ?)", id, name);
-  txn.touch(ObjectKind::kGroup, id);
-}
-
-void insert_acl_as(db::Txn& txn, const AclRule& rule) {
-  txn.exec("INSERT INTO acls(id, user_field, resource, rights, zone) VALUES (?, ?, ?, ?, ?)",
-           rule.id, rule.user, rule.resource, rule.rights, rule.zone);
-  txn.touch(ObjectKind::kAcl, rule.id);
-}
-
 namespace {
 
 void touch_with_groups(db::Txn& txn, UserId id) {
   txn.touch(ObjectKind::kUser, id);
   auto rows = txn.query("SELECT group_id FROM user_groups WHERE user_id = ?", id);
   while (rows.next()) txn.touch(ObjectKind::kGroup, rows.get<GroupId>(0));
-}
-
-/// Rules for the user alone, and rules about this one user as a resource.
-void erase_acls_of(db::Txn& txn, UserId id) {
-  constexpr std::int64_t kIndividual = 0x1'0000'0000;
-  const std::int64_t as_resource = static_cast<std::int64_t>(Resource::kUser) | kIndividual;
-  auto rows = txn.query("DELETE FROM acls WHERE user_field = ? OR resource = ? RETURNING id",
-                        kIndividual | id.value, as_resource | id.value);
-  while (rows.next()) txn.touch(ObjectKind::kAcl, rows.get<AclId>(0));
 }
 
 }  // namespace
@@ -60,6 +41,16 @@ void erase_user(db::Txn& txn, UserId id) {
 
 void save_password_hash(db::Txn& txn, UserId id, std::string_view hash) {
   txn.exec("UPDATE users SET password_hash = ? WHERE id = ?", hash, id);
+  txn.touch(ObjectKind::kUser, id);
+}
+
+void save_enabled(db::Txn& txn, UserId id, bool is_enabled) {
+  txn.exec("UPDATE users SET is_enabled = ? WHERE id = ?", is_enabled, id);
+  txn.touch(ObjectKind::kUser, id);
+}
+
+void save_auth_driver(db::Txn& txn, UserId id, std::string_view auth_driver) {
+  txn.exec("UPDATE users SET auth_driver = ? WHERE id = ?", auth_driver, id);
   txn.touch(ObjectKind::kUser, id);
 }
 

@@ -13,11 +13,11 @@ namespace neph::access::internal {
 UserId insert_user(db::Txn& txn, const User& user);
 /// With the given id: for what a fresh store holds.
 void insert_user_as(db::Txn& txn, const User& user);
-void insert_group_as(db::Txn& txn, GroupId id, std::string_view name);
-void insert_acl_as(db::Txn& txn, const AclRule& rule);
 /// With tokens, quotas and the ACL rules that name the user.
 void erase_user(db::Txn& txn, UserId id);
 void save_password_hash(db::Txn& txn, UserId id, std::string_view hash);
+void save_enabled(db::Txn& txn, UserId id, bool is_enabled);
+void save_auth_driver(db::Txn& txn, UserId id, std::string_view auth_driver);
 void save_attributes(db::Txn& txn, UserId id, const text::Template& attributes);
 void save_groups(db::Txn& txn, UserId id, GroupId primary, const std::vector<GroupId>& groups);
 

@@ -107,6 +107,19 @@ TEST_F(Sessions, APasswordIsHashedOnceAndThenRemembered) {
   EXPECT_TRUE(was_immediate_);
 }
 
+TEST_F(Sessions, MemoryEndsWithTheAuthDriver) {
+  ASSERT_TRUE(answer("anna:secret"));
+  anna().auth_driver = "public";
+  expect_refused("anna:secret");
+}
+
+/// What such users have stored is a name that everybody may know, and no key.
+TEST_F(Sessions, OnlyServerCipherSealsSessions) {
+  ASSERT_TRUE(answer(server_session("anna", 60)));
+  users_["serveradmin"].auth_driver = "server_x509";
+  expect_refused(server_session("anna", 60));
+}
+
 TEST_F(Sessions, MemoryEndsWithTheSessionTime) {
   ASSERT_TRUE(answer("anna:secret"));
   lanes_.advance(Duration{899'999});

@@ -43,6 +43,7 @@ TEST_F(Users, AFreshStoreHoldsOneadminServeradminAndTheDefaultRules) {
     return {};
   });
   EXPECT_EQ(rules, (std::vector<std::string>{
+                       "1 * ZONE/* USE *", "2 * MARKETPLACE+MARKETPLACEAPP/* USE *",
                        "0 @1 VM+IMAGE+TEMPLATE+DOCUMENT+SECGROUP+VMGROUP+BACKUPJOB/* CREATE *",
                        "3 @1 HOST/* MANAGE #0", "4 @1 NET/* USE #0", "5 @1 DATASTORE/* USE #0"}));
 }
@@ -122,7 +123,7 @@ TEST_F(Users, DeletionTakesTokensQuotasAndRulesOfTheUser) {
     EXPECT_EQ(user_name(txn, id), "");
     EXPECT_EQ(txn.value<int>("SELECT COUNT(*) FROM login_tokens"), 0);
     EXPECT_EQ(txn.value<int>("SELECT COUNT(*) FROM quota_limits"), 1);
-    EXPECT_EQ(list_acls(txn).size(), 5u);
+    EXPECT_EQ(list_acls(txn).size(), 7u);
     return {};
   });
 }
@@ -247,6 +248,82 @@ TEST_F(Users, LeavingAGroupEndsItsTokens) {
   EXPECT_EQ(user(id).tokens[0].token, "full");
 }
 
+TEST_F(Users, AUserIsAddedToAGroupOnceAndTheGroupShowsIt) {
+  add_group(100);
+  const UserId id = add_user("anna");
+  const auto outcome = database_->transact(now_, {[&](db::Txn& txn) {
+    return add_to_group(txn, id, GroupId{100});
+  }});
+  EXPECT_EQ(outcome.changes.all(), (db::ChangeSet::Touched{{ObjectKind::kUser, id.value},
+                                                           {ObjectKind::kGroup, 1},
+                                                           {ObjectKind::kGroup, 100}}));
+  EXPECT_EQ(user(id).groups, (std::vector{GroupId{1}, GroupId{100}}));
+  EXPECT_EQ(user(id).group, GroupId{1});
+  const auto add = [&](UserId who, int group) {
+    return in_txn([&](db::Txn& txn) { return add_to_group(txn, who, GroupId{group}); });
+  };
+  EXPECT_EQ(add(id, 100).error().code, Errc::kConflict);
+  EXPECT_EQ(add(id, 1).error().code, Errc::kConflict);
+  EXPECT_EQ(add(id, 77).error().code, Errc::kNotFound);
+  EXPECT_EQ(add(UserId{77}, 100).error().code, Errc::kNotFound);
+}
+
+TEST_F(Users, LeavingASecondaryGroupEndsItsTokensAndThePrimaryOneStays) {
+  add_group(100);
+  const UserId id = add_user("anna", {GroupId{1}, GroupId{100}});
+  ASSERT_TRUE(log_in(id, {"limited", -1, GroupId{100}}));
+  ASSERT_TRUE(log_in(id, {"full", -1, {}}));
+  const auto leave = [&](int group) {
+    return in_txn([&](db::Txn& txn) { return remove_from_group(txn, id, GroupId{group}); });
+  };
+  EXPECT_EQ(leave(1).error().code, Errc::kInvalid);
+  ASSERT_TRUE(leave(100));
+  EXPECT_EQ(user(id).groups, std::vector{GroupId{1}});
+  ASSERT_EQ(user(id).tokens.size(), 1u);
+  EXPECT_EQ(user(id).tokens[0].token, "full");
+  EXPECT_EQ(leave(100).error().code, Errc::kInvalid);
+  EXPECT_EQ(leave(77).error().code, Errc::kNotFound);
+}
+
+TEST_F(Users, AllButTheFirstUserCanBeDisabled) {
+  const UserId id = add_user("anna");
+  const auto enable = [&](UserId who, bool is_enabled) {
+    return in_txn([&](db::Txn& txn) { return set_enabled(txn, who, is_enabled); });
+  };
+  ASSERT_TRUE(enable(id, false));
+  EXPECT_FALSE(user(id).is_enabled);
+  ASSERT_TRUE(enable(id, true));
+  EXPECT_TRUE(user(id).is_enabled);
+  EXPECT_EQ(enable(UserId{0}, false).error().code, Errc::kWrongState);
+  EXPECT_TRUE(user(UserId{0}).is_enabled);
+  EXPECT_EQ(enable(UserId{77}, true).error().code, Errc::kNotFound);
+}
+
+TEST_F(Users, AnAuthDriverNeedsASecretItCanWorkWith) {
+  const UserId id = add_user("anna");
+  sql("UPDATE users SET password_hash = '$argon2id$anna' WHERE id = 2");
+  const auto change = [&](const char* driver, const std::optional<std::string>& secret) {
+    return in_txn([&](db::Txn& txn) { return set_auth_driver(txn, id, driver, secret); });
+  };
+  ASSERT_TRUE(log_in(id, {"token", -1, {}}));
+  ASSERT_TRUE(change("public", {}));
+  ASSERT_TRUE(change("core", {}));
+  EXPECT_EQ(user(id).password_hash, "$argon2id$anna");
+  EXPECT_EQ(user(id).tokens.size(), 1u);
+  EXPECT_EQ(change("server_cipher", {}).error().code, Errc::kInvalid);
+  EXPECT_EQ(change("server_x509", {}).error().code, Errc::kInvalid);
+  EXPECT_EQ(change("magic", {}).error().code, Errc::kInvalid);
+  EXPECT_EQ(change("", "secret").error().code, Errc::kInvalid);
+  EXPECT_EQ(user(id).auth_driver, "core");
+  ASSERT_TRUE(change("ssh", "public-key"));
+  EXPECT_EQ(user(id).auth_driver, "ssh");
+  EXPECT_EQ(user(id).password_hash, "public-key");
+  EXPECT_TRUE(user(id).tokens.empty());
+  EXPECT_EQ(change("core", {}).error().code, Errc::kInvalid);
+  EXPECT_TRUE(change("server_cipher", server_cipher_hash("word")));
+  EXPECT_TRUE(change("server_cipher", {}));
+}
+
 TEST_F(Users, TokensAreMadeKeptAndDeleted) {
   const UserId id = add_user("anna");
   const auto random = log_in(id, {"", 60, {}});
@@ -313,7 +390,8 @@ TEST_F(Users, RulesForAllComeFirstAndThoseOfGroupsLast) {
     for (const auto& rule : list_acls(txn)) order.push_back(rule.id);
     return {};
   });
-  EXPECT_EQ(order, (std::vector{AclId{11}, AclId{10}, AclId{0}, AclId{3}, AclId{4}, AclId{5}}));
+  EXPECT_EQ(order, (std::vector{AclId{1}, AclId{2}, AclId{11}, AclId{10}, AclId{0}, AclId{3},
+                                AclId{4}, AclId{5}}));
 }
 
 TEST_F(Users, AuthorizeReadsTheRulesOfTheTransaction) {

@@ -1,0 +1,34 @@
+#include "access/internal/acl_rows.h"
+#include "access/internal/group_rows.h"
+
+namespace neph::access::internal {
+
+GroupId insert_group(db::Txn& txn, std::string_view name) {
+  const GroupId id{*txn.value<std::int64_t>(
+      "UPDATE counters SET next = next + 1 WHERE name = 'group' RETURNING next - 1")};
+  insert_group_as(txn, id, name);
+  return id;
+}
+
+void insert_group_as(db::Txn& txn, GroupId id, std::string_view name) {
+  txn.exec("INSERT INTO groups(id, name) VALUES (?, ?)", id, name);
+  txn.touch(ObjectKind::kGroup, id);
+}
+
+std::optional<GroupId> find_group_named(db::Txn& txn, std::string_view name) {
+  return txn.value<GroupId>("SELECT id FROM groups WHERE name = ?", name);
+}
+
+void erase_group(db::Txn& txn, GroupId id) {
+  erase_acls_of(txn, id);
+  txn.exec("DELETE FROM quota_limits WHERE owner_kind = 2 AND owner_id = ?", id);
+  txn.exec("DELETE FROM groups WHERE id = ?", id);
+  txn.touch(ObjectKind::kGroup, id);
+}
+
+void save_attributes(db::Txn& txn, GroupId id, const text::Template& attributes) {
+  txn.exec("UPDATE groups SET template = ? WHERE id = ?", attributes.to_text(), id);
+  txn.touch(ObjectKind::kGroup, id);
+}
+
+}  // namespace neph::access::internal
