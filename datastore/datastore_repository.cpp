@@ -1,3 +1,5 @@
+#include <array>
+
 #include "datastore/image.h"
 #include "datastore/internal/rows.h"
 #include "datastore/internal/stored.h"
@@ -104,6 +106,55 @@ void join_cluster(db::Txn& txn, DatastoreId datastore, ClusterId cluster) {
            cluster, datastore);
   txn.touch(ObjectKind::kDatastore, datastore);
   txn.touch(ObjectKind::kCluster, cluster);
+}
+
+void leave_cluster(db::Txn& txn, DatastoreId datastore, ClusterId cluster) {
+  txn.exec("DELETE FROM cluster_datastores WHERE cluster_id = ? AND datastore_id = ?", cluster,
+           datastore);
+  txn.touch(ObjectKind::kDatastore, datastore);
+  txn.touch(ObjectKind::kCluster, cluster);
+}
+
+std::vector<VmId> list_vms_between(db::Txn& txn, DatastoreId datastore, ClusterId cluster) {
+  std::vector<VmId> vms;
+  auto rows = txn.query(
+      "SELECT v.id FROM vms v JOIN hosts h ON h.id = v.host_id"
+      " WHERE h.cluster_id = ?1 AND v.state <> 6 AND (v.system_datastore_id = ?2 OR EXISTS"
+      " (SELECT 1 FROM vm_disks d WHERE d.vm_id = v.id AND d.image_datastore_id = ?2))"
+      " ORDER BY v.id",
+      cluster, datastore);
+  while (rows.next()) vms.push_back(rows.get<VmId>(0));
+  return vms;
+}
+
+std::vector<std::string> list_leftovers_in(db::Txn& txn, DatastoreId id) {
+  // States: 6 is DONE; a snapshot in phase 5, 8 or 9 is over, a job in state 4 and above is.
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kKinds{{
+      {"images", "SELECT COUNT(*) FROM images WHERE datastore_id = ?"},
+      {"VMs", "SELECT COUNT(*) FROM vms WHERE system_datastore_id = ? AND state <> 6"},
+      {"disks that snapshots keep",
+       "SELECT COUNT(*) FROM vm_disks d JOIN vms v ON v.id = d.vm_id"
+       " WHERE v.system_datastore_id = ? AND d.is_retained = 1 AND v.state = 6"},
+      {"unfinished snapshots",
+       "SELECT COUNT(*) FROM snapshots WHERE datastore_id = ? AND phase NOT IN (5, 8, 9)"},
+      {"unfinished jobs", "SELECT COUNT(*) FROM jobs WHERE datastore_id = ? AND state <= 3"},
+  }};
+  std::vector<std::string> leftovers;
+  for (const auto& [words, sql] : kKinds) {
+    const auto count = txn.value<std::int64_t>(sql, id).value_or(0);
+    if (count > 0) leftovers.push_back(fmt::format("{} {}", count, words));
+  }
+  return leftovers;
+}
+
+void delete_datastore_row(db::Txn& txn, DatastoreId id) {
+  auto clusters =
+      txn.query("SELECT cluster_id FROM cluster_datastores WHERE datastore_id = ?", id);
+  while (clusters.next()) txn.touch(ObjectKind::kCluster, clusters.get<ClusterId>(0));
+  txn.exec("UPDATE vms SET system_datastore_id = NULL WHERE system_datastore_id = ?", id);
+  txn.exec("DELETE FROM cluster_datastores WHERE datastore_id = ?", id);
+  txn.exec("DELETE FROM datastores WHERE id = ?", id);
+  txn.touch(ObjectKind::kDatastore, id);
 }
 
 bool is_cluster(db::Txn& txn, ClusterId cluster) {

@@ -61,6 +61,20 @@ class ImageService {
                                          const text::Template& ask, ClusterId cluster);
   Result<void> update_datastore(db::Txn& txn, DatastoreId id, const text::Template& change,
                                 bool is_append);
+  /// Removes the row; the directory stays. \returns kWrongState for datastores 0, 1, 2, which
+  /// every start makes again, and while images, VMs, kept disks, snapshots or jobs need it
+  Result<void> remove_datastore(db::Txn& txn, DatastoreId id);
+  /// Its images show its name. \returns kInvalid (name), kConflict (name taken)
+  Result<void> rename_datastore(db::Txn& txn, DatastoreId id, const std::string& name);
+  /// A disabled one gets no new VMs. \returns kInvalid for any but a system datastore
+  Result<void> set_datastore_enabled(db::Txn& txn, DatastoreId id, bool is_enabled);
+  Result<void> chmod_datastore(db::Txn& txn, DatastoreId id, access::Permissions permissions);
+  /// An unset id keeps the user or the group.
+  Result<void> chown_datastore(db::Txn& txn, DatastoreId id, UserId user, GroupId group);
+  /// A datastore may be in several clusters, or in none.
+  Result<void> add_to_cluster(db::Txn& txn, DatastoreId id, ClusterId cluster);
+  /// \returns kWrongState when it is not in it, and while VMs on the cluster's hosts use it
+  Result<void> remove_from_cluster(db::Txn& txn, DatastoreId id, ClusterId cluster);
 
   /// A job "image.verify" that reads the file again; its result is "intact", "corrupt ..." or
   /// "modified since by VM n".

@@ -16,6 +16,16 @@ void save_datastore(db::Txn& txn, const Datastore& datastore);
                                                                 std::string_view name);
 /// Puts a datastore into a cluster; touches both.
 void join_cluster(db::Txn& txn, DatastoreId datastore, ClusterId cluster);
+/// Takes it out again; touches both.
+void leave_cluster(db::Txn& txn, DatastoreId datastore, ClusterId cluster);
+/// VMs on hosts of the cluster that have their disks, or an image of a disk, in the datastore.
+[[nodiscard]] std::vector<VmId> list_vms_between(db::Txn& txn, DatastoreId datastore,
+                                                 ClusterId cluster);
+/// What still needs a datastore and forbids removing it, in words: "2 images".
+[[nodiscard]] std::vector<std::string> list_leftovers_in(db::Txn& txn, DatastoreId id);
+/// VMs that are DONE keep their history, which names the datastore, but no reference to its row.
+/// \pre list_leftovers_in() is empty
+void delete_datastore_row(db::Txn& txn, DatastoreId id);
 [[nodiscard]] bool is_cluster(db::Txn& txn, ClusterId cluster);
 /// The cluster that everything is in unless somebody says otherwise.
 void ensure_default_cluster(db::Txn& txn);
