@@ -101,7 +101,6 @@ class ManualLanes final : public Lanes {
   void drop_all();
   /// Lets time pass: timers that fall due run in order.
   void advance(Duration by);
-  [[nodiscard]] bool has_timers() const { return !timers_.due_.empty(); }
 
  private:
   struct QueueLane final : Lane {

@@ -73,8 +73,11 @@ std::string vm_age(const Element& vm, Instant now) {
   return age_text(until - Instant{vm.number("STIME") * 1000});
 }
 std::string vm_message(const Element& vm, Instant) {
-  const std::string error = vm.get("USER_TEMPLATE/ERROR");
-  return error.empty() ? vm.get("USER_TEMPLATE/SCHED_MESSAGE") : error;
+  for (const char* name : {"ERROR", "SCHED_MESSAGE", "WAIT_REASON", "SNAPSHOT_NOTICE"}) {
+    std::string message = vm.get(fmt::format("USER_TEMPLATE/{}", name));
+    if (!message.empty()) return message;
+  }
+  return "";
 }
 std::string image_state(const Element& image, Instant) {
   return image_state_short(image.number("STATE", -1));

@@ -25,11 +25,12 @@ struct ActionRow {
   VmGoal goal;
   std::string_view help;
 };
+constexpr std::string_view kResume = "resume";
 constexpr auto kActions = std::to_array<ActionRow>({
     {"poweroff", Hard::kOffered, VmGoal::kPoweroff, "Shut the guest down, keep its disks"},
     {"reboot", Hard::kOffered, VmGoal::kRunning, "Restart the guest"},
     {"suspend", Hard::kNo, VmGoal::kSuspended, "Save the guest's memory on its host"},
-    {"resume", Hard::kNo, VmGoal::kRunning, "Let it run again"},
+    {kResume, Hard::kNo, VmGoal::kRunning, "Let it run again"},
     {"stop", Hard::kNo, VmGoal::kStopped, "Save the guest's memory and leave the host"},
     {"undeploy", Hard::kOffered, VmGoal::kUndeployed, "Shut the guest down and leave the host"},
     {"terminate", Hard::kOffered, VmGoal::kDone, "Shut the guest down and end the VM"},
@@ -41,6 +42,14 @@ constexpr auto kActions = std::to_array<ActionRow>({
 
 std::string subject_of(std::int64_t vm) { return fmt::format("VM {}", vm); }
 std::string show_command(std::int64_t vm) { return fmt::format("neph vm show {}", vm); }
+
+/// What a guest does after a snapshot has fired is not in the snapshot's image: say so to whoever
+/// lets it run on.
+void tell_notice(Desk& desk, std::int64_t id) {
+  const auto vm = desk.rpc.call_document("one.vm.info", {id});
+  const std::string notice = vm ? vm->get("USER_TEMPLATE/SNAPSHOT_NOTICE") : "";
+  if (!notice.empty()) desk.around.err << "note: " << subject_of(id) << ": " << notice << '\n';
+}
 
 void add_action(CLI::App& group, const ActionRow& row, Command& chosen) {
   struct Ask {
@@ -60,6 +69,7 @@ void add_action(CLI::App& group, const ActionRow& row, Command& chosen) {
       return for_each_target(desk, Kind::kVm, ask->targets, [&](std::int64_t id) {
         const auto done = desk.rpc.call_id("one.vm.action", {action, id});
         if (!done) return Result<ExitCode>(tl::unexpected(done.error()));
+        if (row.verb == kResume) tell_notice(desk, id);
         return wait_if_wanted(desk, ask->wait, subject_of(id), show_command(id),
                               look_at_vm(desk.rpc, id, row.goal));
       });

@@ -102,10 +102,32 @@ void show_vnc_port(Vm& vm, int port) {
   vm.attributes.set("GRAPHICS", std::move(shown));
 }
 
+constexpr std::string_view kRest = "REST_GRADE";
+
+/// From here on the guest may run, whatever is heard of the attempt: what was known of its disks
+/// holds no more, and is kept for an attempt that provably started nothing.
+void expect_running(db::Txn& txn, const Job& job, Vm& vm) {
+  if (vm.rest_grade == datastore::Grade::kNone) return;
+  text::Template args = job.args;
+  args.set(kRest, fmt::format("{}", static_cast<int>(vm.rest_grade)));
+  jobs::save_args(txn, job.id, args);
+  vm.rest_grade = datastore::Grade::kNone;
+  save_vm(txn, vm);
+}
+
+/// The host itself refused: nothing was started.
+void expect_at_rest(const Job& job, Vm& vm) {
+  const std::string grade = job.args.get(kRest);
+  if (!grade.empty()) vm.rest_grade = static_cast<datastore::Grade>(std::stoi(grade));
+}
+
 Next settle_boot(db::Txn& txn, const Job& job, const DeployRow& row, Result<DomainFact> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
-  if (!outcome) return after_error(txn, job, *vm, row.boot_failed, outcome.error());
+  if (!outcome) {
+    if (!may_pass(outcome.error())) expect_at_rest(job, *vm);
+    return after_error(txn, job, *vm, row.boot_failed, outcome.error());
+  }
   set_stand(*vm, active(LcmState::kRunning));
   vm->rest_grade = datastore::Grade::kNone;
   vm->memory_path.clear();
@@ -163,9 +185,11 @@ Result<Work> plan_boot(db::Txn& txn, const Job& job, const Tools& tools) {
   auto storage = tools.drivers.datastore(plan->system_tm_mad);
   if (!storage) return jobs::at_once(give_up(txn, *vm, row.boot_failed, storage.error()));
   mark_modified(txn, *plan);
+  expect_running(txn, job, *vm);
   const bool is_paused = row.mode == DeployMode::kSuspended && vm->memory_path.empty();
+  const std::string memory = row.restores == "memory" ? vm->memory_path : "";
   return jobs::work<DomainFact>(
-      [host = *host, storage = *storage, spec = std::move(*spec), memory = vm->memory_path,
+      [host = *host, storage = *storage, spec = std::move(*spec), memory,
        is_paused](Progress&) -> Result<DomainFact> {
         auto fact = start(host, spec, memory, is_paused);
         if (fact && !memory.empty()) CHECK_OK(storage->ensure_deleted(memory));

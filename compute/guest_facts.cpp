@@ -127,6 +127,8 @@ void apply_alive(db::Txn& txn, VmId id) {
   if (!was_off && stand != active(LcmState::kUnknown)) return;
   set_stand(*vm, active(LcmState::kRunning));
   vm->rest_grade = Grade::kNone;
+  // Memory that was saved belongs to a disk that the guest is changing now.
+  vm->memory_path.clear();
   vm->user_attributes.erase("ERROR");
   save_vm(txn, *vm);
   if (was_off) {

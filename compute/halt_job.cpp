@@ -49,6 +49,12 @@ Next give_up_asking(db::Txn& txn, Vm& vm, Error error) {
   return jobs::failed(std::move(error));
 }
 
+/// Recover failure ends whatever has released nothing yet; a deletion goes on.
+bool is_given_up(const Job& job) {
+  return job.is_cancel_asked && row_of(job).target != HaltTarget::kDeleted;
+}
+Error ended_by_recover() { return {Errc::kConflict, "ended by recover", {}}; }
+
 bool is_too_late(const db::Txn& txn, const Job& job) {
   return !is_hard(job) && txn.at() >= instant_of(job, "DEADLINE_MS");
 }
@@ -65,16 +71,16 @@ Next ask_again(db::Txn& txn, const Job& job, Vm& vm, const Error& error) {
 Next settle_ask(db::Txn& txn, const Job& job, bool was_hard, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
-  if (!outcome && outcome.error().code == Errc::kWrongState) return jobs::go("look");
-  if (!outcome) return ask_again(txn, job, *vm, outcome.error());
-  if (was_hard) {
+  const bool is_ready_to_look = !outcome && outcome.error().code == Errc::kWrongState;
+  if (!outcome && !is_ready_to_look) return ask_again(txn, job, *vm, outcome.error());
+  if (outcome && was_hard) {
     apply_off(txn, vm->id, StopReason::kDestroyed, txn.at());
     return jobs::go("release");
   }
   text::Template args = job.args;
   args.set(kAsked, fmt::format("{}", txn.at().ms));
   jobs::save_args(txn, job.id, args);
-  return jobs::go("await");
+  return jobs::go(is_ready_to_look ? "look" : "await");
 }
 
 /// Whether something else must be over first: the job that was at work on this VM.
@@ -93,9 +99,7 @@ Result<Work> plan_ask(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!vm) return jobs::at_once(jobs::cancelled());
   if (auto wait = wait_for_predecessor(txn, job)) return jobs::at_once(std::move(*wait));
   if (vm->rest_grade != Grade::kNone) return jobs::at_once(jobs::go("release"));
-  if (job.is_cancel_asked && !is_hard(job)) {
-    return jobs::at_once(give_up_asking(txn, *vm, {Errc::kConflict, "ended by recover", {}}));
-  }
+  if (is_given_up(job)) return jobs::at_once(give_up_asking(txn, *vm, ended_by_recover()));
   auto host = reach(txn, tools, job.vm);
   if (!host) return jobs::at_once(give_up_asking(txn, *vm, host.error()));
   const bool cuts = is_hard(job);
@@ -112,10 +116,8 @@ Result<Work> plan_await(db::Txn& txn, const Job& job) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
   if (vm->rest_grade != Grade::kNone) return jobs::at_once(jobs::go("release"));
+  if (is_given_up(job)) return jobs::at_once(give_up_asking(txn, *vm, ended_by_recover()));
   if (is_hard(job)) return jobs::at_once(jobs::go("ask"));
-  if (job.is_cancel_asked) {
-    return jobs::at_once(give_up_asking(txn, *vm, {Errc::kConflict, "ended by recover", {}}));
-  }
   if (is_too_late(txn, job)) {
     return jobs::at_once(give_up_asking(
         txn, *vm, {Errc::kStalled, "the guest did not switch itself off in time", {}}));
@@ -273,8 +275,10 @@ Result<Work> plan_release(db::Txn& txn, const Job& job, const Tools& tools) {
   }
   if (auto host = reach(txn, tools, vm->id)) release.host = *host;
   release.is_known_off = vm->rest_grade != Grade::kNone && vm->state == VmState::kActive;
-  // A paused domain belongs to a SUSPENDED VM without a memory file; a stopped one has no domain.
-  release.cuts = release.cuts && vm->rest_grade == Grade::kCrash && vm->memory_path.empty();
+  // A guest may still be there when a boot was tried and not heard of, and as the paused domain of
+  // a SUSPENDED VM without a memory file.
+  const bool may_be_paused = vm->rest_grade == Grade::kCrash && vm->memory_path.empty();
+  release.cuts = release.cuts && (vm->rest_grade == Grade::kNone || may_be_paused);
   return Work{std::move(release), [held](db::Txn& settle_txn, const Job& settled,
                                          Result<void> outcome) {
                 return settle_release(settle_txn, settled, held, std::move(outcome));

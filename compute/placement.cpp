@@ -11,6 +11,8 @@
 namespace neph::compute {
 namespace {
 
+constexpr std::int64_t kUnknownSpace = INT64_MAX / 2;
+
 scheduler::HostCandidate candidate_of(db::Txn& txn, const Host& host, double overcommit) {
   const HostUse use = host_use(txn, host.id);
   scheduler::HostCandidate candidate;
@@ -49,8 +51,11 @@ std::vector<scheduler::DatastoreCandidate> datastore_candidates(db::Txn& txn) {
   for (const DatastoreId id : datastore::list_datastores(txn)) {
     const auto store = datastore::find_datastore(txn, id);
     if (!store || store->type != datastore::DatastoreType::kSystem) continue;
+    // One that has not been measured yet is not refused on a guess.
+    const bool is_measured = store->total_mb > 0;
     candidates.push_back({store->id, store->name, store->clusters, store->is_enabled,
-                          store->free_mb, store->total_mb, store->attributes});
+                          is_measured ? store->free_mb : kUnknownSpace, store->total_mb,
+                          store->attributes});
   }
   return candidates;
 }
@@ -60,8 +65,7 @@ scheduler::PendingVm pending_of(const Vm& vm) {
   pending.id = vm.id;
   pending.cpu_percent = static_cast<std::int64_t>(vm.cpu * 100);
   pending.memory_kb = vm.memory_mb * 1024;
-  // Overlays are empty at first; what a guest may write later is the quota's business.
-  pending.disk_mb = 0;
+  pending.disk_mb = vm.disk_mb;
   pending.requirements = vm.user_attributes.get("SCHED_REQUIREMENTS");
   pending.automatic_requirements = vm.attributes.get("AUTOMATIC_REQUIREMENTS");
   pending.rank = vm.user_attributes.get("SCHED_RANK");

@@ -130,6 +130,17 @@ Result<void> refuse(const Vm& vm, std::string_view action) {
               shown_name(vm.state, vm.lcm));
 }
 
+/// Without a call to its host nobody knows that the guest is off, so a disk that a snapshot waits
+/// for could not be read.
+Result<void> check_disks_at_rest(db::Txn& txn, const Vm& vm) {
+  const auto holds = datastore::list_holds(txn, vm.id);
+  if (holds.empty() || !may_run(stand_of(vm))) return {};
+  return fail(Errc::kWrongState,
+              "snapshot {} needs disk {} of virtual machine [{}], whose guest may still run: "
+              "delete the VM with its host, or cancel the snapshot",
+              holds.front().snapshot, holds.front().disk, vm.id);
+}
+
 bool has_open_job(db::Txn& txn, const Vm& vm) {
   if (!vm.job.is_set()) return false;
   const auto job = jobs::find(txn, vm.job);
@@ -200,7 +211,7 @@ Result<void> VmService::act(db::Txn& txn, UserId by, VmId id, Action action) {
       break;
     }
     case Course::kSave: {
-      const bool is_saved = !vm.memory_path.empty();
+      const bool is_saved = row->from.state == VmState::kSuspended && !vm.memory_path.empty();
       set_stand(vm, is_saved ? row->next : active(action == Action::kStop
                                                       ? LcmState::kSaveStop
                                                       : LcmState::kSaveSuspend));
@@ -259,6 +270,7 @@ Result<void> VmService::recover(db::Txn& txn, UserId by, VmId id, Recover how) {
       }
       return halt(txn, vm, {HaltTarget::kDeleted, active(LcmState::kCleanupDelete), true, by});
     case Recover::kDeleteDb:
+      CHECK_OK(check_disks_at_rest(txn, vm));
       if (has_open_job(txn, vm)) CHECK_OK(jobs::ask_cancel(txn, vm.job));
       end_vm(txn, vm);
       return {};

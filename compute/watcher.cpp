@@ -62,6 +62,12 @@ void mark_lost(db::Txn& txn, Host& host, const std::string& why) {
 
 }  // namespace
 
+struct Watcher::Before {
+  Stand stand;
+  JobId job;
+  friend bool operator==(const Before&, const Before&) = default;
+};
+
 struct Watcher::Visit {
   std::string uri;
   bool is_under_way = false;
@@ -69,6 +75,8 @@ struct Watcher::Visit {
   std::uint64_t timer = 0;  ///< the last one set; earlier ones are let go
   /// VMs that changed while the host was being asked: what it said of them is old.
   std::set<std::int64_t> touched;
+  /// As they were before it was asked; a change in the commit that concludes shows only here.
+  std::map<VmId, Before> before;
 };
 
 struct Watcher::Found {
@@ -194,12 +202,28 @@ void Watcher::visit(HostId id) {
   state->is_under_way = true;
   state->is_wanted_again = false;
   state->touched.clear();
-  store_.run<Host>([id](db::Txn& txn) { return find_host(txn, id); },
-                   [this, id](const Result<Host>& host) {
-                     const bool is_wanted = host && host->admin != HostAdmin::kOffline;
-                     if (is_wanted && visits_.contains(id)) return inspect(*host);
-                     visits_.erase(id);
-                   });
+  store_.run<Host>(
+      [id, state](db::Txn& txn) -> Result<Host> {
+        state->before.clear();
+        for (const VmId vm_id : list_vms_on(txn, id)) {
+          const Vm vm = TRY(find_vm(txn, vm_id));
+          state->before[vm_id] = {stand_of(vm), vm.job};
+        }
+        return find_host(txn, id);
+      },
+      [this, id](const Result<Host>& host) {
+        const auto known = visits_.find(id);
+        if (known == visits_.end()) return;
+        const bool is_wanted = host && host->admin != HostAdmin::kOffline;
+        if (is_wanted) return inspect(*host);
+        if (host || host.error().code == Errc::kNotFound) {
+          visits_.erase(known);
+          return;
+        }
+        // The store could not answer; the host is not forgotten for that.
+        known->second->is_under_way = false;
+        visit_after(id, kRetry);
+      });
 }
 
 void Watcher::inspect(const Host& host) {
@@ -223,14 +247,14 @@ namespace {
 /// Compares what a host shows with what should be there. A VM that it does not show has stopped
 /// while nobody watched.
 void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& domains,
-               const std::set<std::int64_t>& skipped) {
+               const std::function<bool(const Vm&)>& is_comparable) {
   std::set<std::int64_t> seen;
   for (const DomainFact& domain : domains) {
     const auto id = vm_of(domain.name);
     if (!id) continue;
     seen.insert(id->value);
     const auto vm = find_vm(txn, *id);
-    if (!vm || vm->host != host.id || skipped.contains(id->value)) continue;
+    if (!vm || vm->host != host.id || !is_comparable(*vm)) continue;
     switch (domain.power) {
       case Power::kRunning: apply_alive(txn, *id); break;
       case Power::kPaused: apply_paused(txn, *id, ""); break;
@@ -238,7 +262,8 @@ void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& do
     }
   }
   for (const VmId id : list_vms_on(txn, host.id)) {
-    if (seen.contains(id.value) || skipped.contains(id.value)) continue;
+    const auto vm = find_vm(txn, id);
+    if (seen.contains(id.value) || !vm || !is_comparable(*vm)) continue;
     apply_off(txn, id, hypervisor_driver::StopReason::kUnknown, txn.at());
   }
 }
@@ -249,7 +274,7 @@ void Watcher::conclude(const Host& asked, const Found& found) {
   const auto state = visits_.find(asked.id);
   if (state == visits_.end()) return;
   store_.run<bool>(
-      [asked, found, touched = state->second->touched](db::Txn& txn) -> Result<bool> {
+      [asked, found, visit = state->second](db::Txn& txn) -> Result<bool> {
         Host host = TRY(find_host(txn, asked.id));
         if (!found.fact) {
           mark_lost(txn, host, found.fact.error().text());
@@ -258,7 +283,12 @@ void Watcher::conclude(const Host& asked, const Found& found) {
         if (!host.is_reachable) log::info("host.back", {{"host", host.name}});
         save_facts(host, *found.fact, txn.at());
         save_host(txn, host);
-        reconcile(txn, host, found.domains, touched);
+        reconcile(txn, host, found.domains, [&](const Vm& vm) {
+          const auto before = visit->before.find(vm.id);
+          const bool is_as_before = before != visit->before.end() &&
+                                    before->second == Before{stand_of(vm), vm.job};
+          return is_as_before && !visit->touched.contains(vm.id.value);
+        });
         return true;
       },
       [this, id = asked.id](const Result<bool>& is_reachable) {

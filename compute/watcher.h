@@ -29,6 +29,7 @@ class Watcher {
   void stop();
 
  private:
+  struct Before;
   struct Visit;
   struct Found;
 

@@ -88,7 +88,8 @@ struct Application::Rooms {
             .publisher = publisher,
             .authenticator = authenticator,
             .version = kOpenNebulaVersion,
-            .configuration = shown_configuration(config)};
+            .configuration = shown_configuration(config),
+            .endpoint = [this] { return endpoint_of(config.http.address, http->port()); }};
   }
 
   Result<void> fill(const fs::path& demo_image);

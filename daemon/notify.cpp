@@ -21,6 +21,5 @@ void notify(const std::string& state) {
 
 void notify_ready() { notify("READY=1"); }
 void notify_stopping() { notify("STOPPING=1"); }
-void notify_status(const std::string& text) { notify("STATUS=" + text); }
 
 }  // namespace neph::daemon

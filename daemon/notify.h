@@ -13,7 +13,5 @@ void notify_ready();
 /// A stop has been asked for; running steps are being drained.
 void notify_stopping();
 
-/// One line for "systemctl status".
-void notify_status(const std::string& text);
 
 }  // namespace neph::daemon

@@ -65,8 +65,8 @@ void mark_running(db::Txn& txn, JobId id);
 void prune(db::Txn& txn, Instant before);
 /// After a restart: what ran is queued again at its cursor.
 void requeue_interrupted(db::Txn& txn);
-/// Jobs that could run now, oldest first.
-[[nodiscard]] std::vector<Job> list_runnable(db::Txn& txn);
+/// A page of jobs that could run now, oldest first, behind a job; empty when there are no more.
+[[nodiscard]] std::vector<Job> list_runnable(db::Txn& txn, JobId behind);
 /// When the next sleeping job falls due.
 [[nodiscard]] std::optional<Instant> next_due(db::Txn& txn);
 

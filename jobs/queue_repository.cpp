@@ -14,8 +14,7 @@ constexpr Duration kHistory{7LL * 86'400'000};
 constexpr std::int64_t kPruneEvery = 256;
 // SQLite takes a partial index only where the query repeats its condition word by word, as the
 // queries below do with "state <= 3" and "wake_key <> ''".
-/// More than any pump can begin; the rest is found by the next one.
-constexpr int kRunnableMax = 500;
+constexpr int kPage = 200;
 
 std::string select(std::string_view rest) { return fmt::format("SELECT {} {}", kColumns, rest); }
 
@@ -190,11 +189,11 @@ void requeue_interrupted(db::Txn& txn) {
   txn.exec("UPDATE jobs SET state = ? WHERE state = ?", JobState::kQueued, JobState::kRunning);
 }
 
-std::vector<Job> list_runnable(db::Txn& txn) {
+std::vector<Job> list_runnable(db::Txn& txn, JobId behind) {
   return read_all(
-      txn.query(select("FROM jobs WHERE state <= 3 AND "
+      txn.query(select("FROM jobs WHERE state <= 3 AND id > ? AND "
                        "(state = 1 OR (state = 3 AND not_before_ms <= ?)) ORDER BY id LIMIT ?"),
-                txn.at(), kRunnableMax));
+                behind.value, txn.at(), kPage));
 }
 
 std::optional<Instant> next_due(db::Txn& txn) {

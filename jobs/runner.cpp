@@ -11,6 +11,9 @@ namespace {
 constexpr Duration kWatchInterval{1'000};
 /// How soon a settlement is tried again that the store could not take (disk full).
 constexpr Duration kSettleRetry{1'000};
+constexpr Duration kSleepMax{60'000};
+/// So many jobs are begun by one look at the queue; what they leave is found by the next.
+constexpr std::size_t kChosenMax = 500;
 
 }  // namespace
 
@@ -104,12 +107,11 @@ void Runner::pump() {
   };
   is_pump_asked_ = false;
   store_.run<Found>(
-      [](db::Txn& txn) -> Result<Found> { return Found{list_runnable(txn), next_due(txn)}; },
-      [this](Result<Found> found) {
+      [this](db::Txn& txn) -> Result<Found> { return Found{choose(txn), next_due(txn)}; },
+      [this](const Result<Found>& found) {
         if (!found) return wake_at(lanes_.clock().now() + kSettleRetry);
         if (found->next_due) wake_at(*found->next_due);
         for (const Job& job : found->runnable) {
-          if (acts_.contains(job.id)) continue;
           store_.run<std::shared_ptr<Act>>(
               [this, id = job.id](db::Txn& txn) { return begin(txn, id); },
               [this, id = job.id](Result<std::shared_ptr<Act>> act) {
@@ -123,11 +125,33 @@ void Runner::pump() {
       });
 }
 
+/// Jobs that can begin: those behind a job that lacks a slot are looked at all the same, so that
+/// copies that queue hold up nothing else.
+std::vector<Job> Runner::choose(db::Txn& txn) const {
+  std::vector<Job> chosen;
+  JobId last;
+  for (auto page = list_runnable(txn, last); !page.empty(); page = list_runnable(txn, last)) {
+    last = page.back().id;
+    for (Job& job : page) {
+      const StepSpec* step = find_step(job);
+      const bool has_to_wait = acts_.contains(job.id) || (step != nullptr && !has_slot(job, *step));
+      if (!has_to_wait) chosen.push_back(std::move(job));
+    }
+    if (chosen.size() >= kChosenMax) break;
+  }
+  return chosen;
+}
+
+/// A timer never sleeps long, for the clock may be set back.
 void Runner::wake_at(Instant due) {
   const Instant now = lanes_.clock().now();
+  due = std::min(due, now + kSleepMax);
   if (next_wake_ > now && next_wake_ <= due) return;
   next_wake_ = due;
-  lanes_.timers().after(std::max(due - now, Duration{1}), lanes_.store(), [this] { ask_pump(); });
+  lanes_.timers().after(std::max(due - now, Duration{1}), lanes_.store(), [this, due] {
+    if (next_wake_ == due) next_wake_ = {};
+    ask_pump();
+  });
 }
 
 const StepSpec* Runner::find_step(const Job& job) const {

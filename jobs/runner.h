@@ -44,6 +44,7 @@ class Runner {
   void observe(db::Txn& txn, const db::ChangeSet& changes);
   void ask_pump();
   void pump();
+  [[nodiscard]] std::vector<Job> choose(db::Txn& txn) const;
   void watch();
   [[nodiscard]] Result<std::shared_ptr<Act>> begin(db::Txn& txn, JobId id);
   [[nodiscard]] bool has_slot(const Job& job, const StepSpec& step) const;

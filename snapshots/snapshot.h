@@ -61,7 +61,7 @@ struct Snapshot {
   Instant captured;
   Instant ready;
   Duration frozen_for{0};
-  Bytes bytes_total;
+  Bytes bytes_total;          ///< of the image's file; before it is READY: space promised to it
   std::string sha256;
   PinKind pin = PinKind::kNone;
   std::string pin_path;
@@ -77,6 +77,8 @@ struct Snapshot {
 [[nodiscard]] std::vector<Snapshot> list_set(db::Txn& txn, SnapshotId set);
 [[nodiscard]] std::vector<Snapshot> list_open_of_disk(db::Txn& txn, VmId vm, DiskId disk);
 [[nodiscard]] std::optional<Snapshot> find_by_image(db::Txn& txn, ImageId image);
+/// What copies into a datastore, begun or about to begin, have been promised; one not counted.
+[[nodiscard]] Bytes reserved_in(db::Txn& txn, DatastoreId datastore, SnapshotId but);
 SnapshotId insert_snapshot(db::Txn& txn, Snapshot snapshot);
 /// Touches the snapshot, its VM and its image.
 void save_snapshot(db::Txn& txn, const Snapshot& snapshot);

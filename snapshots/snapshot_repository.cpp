@@ -91,6 +91,13 @@ std::optional<Snapshot> find_by_image(db::Txn& txn, ImageId image) {
   return std::move(found.back());
 }
 
+Bytes reserved_in(db::Txn& txn, DatastoreId datastore, SnapshotId but) {
+  return Bytes{txn.value<std::int64_t>("SELECT CAST(TOTAL(bytes_total) AS INTEGER) FROM snapshots "
+                                       "WHERE datastore_id = ? AND id <> ? AND phase IN (?, ?)",
+                                       datastore, but, Phase::kWaiting, Phase::kCopying)
+                   .value_or(0)};
+}
+
 SnapshotId insert_snapshot(db::Txn& txn, Snapshot snapshot) {
   snapshot.id = txn.value<SnapshotId>(
                        "UPDATE counters SET next = next + 1 WHERE name = 'snapshot' "

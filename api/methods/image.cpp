@@ -120,6 +120,11 @@ Result<ImageId> make_persistent(Call& call, const SwitchImage& ask) {
 }
 
 Result<ImageId> enable_image(Call& call, const SwitchImage& ask) {
+  const auto snapshot = snapshots::find_by_image(call.txn(), ask.image);
+  if (snapshot && !snapshots::is_over(snapshot->phase)) {
+    return fail(Errc::kWrongState, "Image {} has no content yet: snapshot {} is {}", ask.image,
+                snapshot->id, snapshots::name_of(snapshot->phase));
+  }
   CHECK_OK(call.services().images.set_enabled(call.txn(), ask.image, ask.is_on));
   return ask.image;
 }

@@ -100,12 +100,20 @@ jobs::Next settle_space(db::Txn& txn, const jobs::Job& job, const std::string& d
   if (!room)
     return pause(txn, job, pause_after(job.attempt),
                  fmt::format("waiting for datastore {}: {}", datastore, room.error().text()));
-  if (room->needed > room->free)
+  auto snapshot = find_snapshot(txn, job.snapshot);
+  if (!snapshot) return jobs::failed(snapshot.error());
+  snapshot->bytes_total = {};
+  const Bytes reserved = reserved_in(txn, snapshot->datastore, snapshot->id);
+  if (room->needed + reserved > room->free) {
+    save_snapshot(txn, *snapshot);
     return pause(txn, job, kSpacePause,
-                 fmt::format("waiting for space: needs {} MB, {} MB free in datastore {}",
-                             room->needed.megabytes_up(), room->free.value / 1048576, datastore));
-  if (const auto snapshot = find_snapshot(txn, job.snapshot))
-    mark_waiting(txn, *snapshot, "waiting for a copy slot");
+                 fmt::format("waiting for space: needs {} MB, {} MB free in datastore {}, {} MB of "
+                             "them for other copies",
+                             room->needed.megabytes_up(), room->free.value / 1048576, datastore,
+                             reserved.megabytes_up()));
+  }
+  snapshot->bytes_total = room->needed;
+  mark_waiting(txn, *snapshot, "waiting for a copy slot");
   return jobs::go("copy");
 }
 

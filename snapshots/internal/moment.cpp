@@ -61,6 +61,21 @@ bool is_ending(const compute::Vm& vm) {
          vm.lcm == LcmState::kEpilogFailure || vm.lcm == LcmState::kCleanupDelete;
 }
 
+bool is_before_boot(const compute::Vm& vm) {
+  if (vm.state == VmState::kPending || vm.state == VmState::kHold) return true;
+  if (vm.state != VmState::kActive) return false;
+  switch (vm.lcm) {
+    case LcmState::kPrologResume:
+    case LcmState::kPrologUndeploy:
+    case LcmState::kBootPoweroff:
+    case LcmState::kBootUndeploy:
+    case LcmState::kBootStopped: return true;
+    // Without a memory file QEMU has the disks open.
+    case LcmState::kBootSuspended: return !vm.memory_path.empty();
+    default: return false;
+  }
+}
+
 std::string words_of(const compute::Vm& vm) {
   return fmt::format("VM {} is {}", vm.id, compute::shown_name(vm.state, vm.lcm));
 }

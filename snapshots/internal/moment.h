@@ -24,6 +24,9 @@ enum class Moment {
 /// Whether its own disks go as soon as nobody holds them.
 [[nodiscard]] bool is_ending(const compute::Vm& vm);
 
+/// On its way to a boot from disks that nobody has open.
+[[nodiscard]] bool is_before_boot(const compute::Vm& vm);
+
 /// "VM 3 is RUNNING".
 [[nodiscard]] std::string words_of(const compute::Vm& vm);
 

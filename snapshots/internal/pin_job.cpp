@@ -22,6 +22,8 @@ using datastore::HoldState;
 constexpr Duration kForever{365LL * 86'400'000};
 constexpr Duration kReleaseWait{60'000};
 constexpr Duration kAgentPause{500};
+constexpr int kPinAttempts = 6;
+constexpr std::string_view kLastError = "LAST_ERROR";
 
 /// What stands in the way of the instant, and whom to ask to wake us.
 struct Obstacle {
@@ -195,8 +197,40 @@ jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error
     case Errc::kNotFound:
       return jobs::again(pause_after(job.attempt), error.text());
     default:
-      return retry_members(txn, job, "pinning", error);
+      if (error.code == Errc::kUnavailable || job.attempt + 1 < kPinAttempts)
+        return retry_members(txn, job, "pinning", error);
+      text::Template args = job.args;
+      args.set(kLastError, error.text());
+      jobs::save_args(txn, job.id, args);
+      return jobs::go("doubt");
   }
+}
+
+/// Pinning has failed again and again. Only when no overlay has come of it may it fail for good;
+/// else the guest may be writing to one, and pinning goes on until that is known.
+jobs::Next settle_doubt(db::Txn& txn, const jobs::Job& job, const Result<bool>& has_overlay) {
+  if (!has_overlay) return jobs::again(pause_after(job.attempt), has_overlay.error().text());
+  if (*has_overlay) return jobs::go("pin");
+  forget_intent(txn, job);
+  return fail_members(txn, job, "pinning", {Errc::kStalled, job.args.get(kLastError), {}});
+}
+
+Result<jobs::Work> plan_doubt(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
+  const auto set = list_members(txn, job);
+  if (set.empty()) return jobs::at_once(jobs::cancelled());
+  const auto vm = TRY(compute::find_vm(txn, job.vm));
+  auto* driver = TRY(layer_driver(txn, tools, vm));
+  std::vector<std::string> overlays;
+  for (const Snapshot& snapshot : set) overlays.push_back(snapshot.pin_path);
+  return jobs::work<bool>(
+      [driver, overlays](Progress&) -> Result<bool> {
+        for (const auto& overlay : overlays) {
+          const auto facts = driver->inspect_file({overlay, datastore_driver::Format::kQcow2});
+          if (facts || facts.error().code != Errc::kNotFound) return true;
+        }
+        return false;
+      },
+      &settle_doubt);
 }
 
 Result<jobs::Work> plan_pin(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
@@ -241,7 +275,11 @@ jobs::KindSpec pin_job(const Toolbox& tools) {
   rest.plan = [tools](db::Txn& txn, const jobs::Job& job) {
     return or_fail(txn, job, "pinning", plan_rest(tools, txn, job));
   };
-  kind.steps = {await, pin_step, rest};
+  jobs::StepSpec doubt{.name = "doubt"};
+  doubt.plan = [tools](db::Txn& txn, const jobs::Job& job) {
+    return or_fail(txn, job, "pinning", plan_doubt(tools, txn, job));
+  };
+  kind.steps = {await, pin_step, rest, doubt};
   return kind;
 }
 

@@ -1,6 +1,7 @@
 #include "snapshots/internal/set.h"
 
 #include "base/log.h"
+#include "snapshots/internal/moment.h"
 
 namespace neph::snapshots {
 namespace {
@@ -32,8 +33,24 @@ std::vector<Snapshot> list_touched(db::Txn& txn, const jobs::Job& job) {
   });
 }
 
+namespace {
+
+/// A VM that may be resumed: its user is told what the image will not show.
+void tell_vm(db::Txn& txn, const Snapshot& snapshot) {
+  auto vm = compute::find_vm(txn, snapshot.vm);
+  if (snapshot.kind != Kind::kDeferred || !vm || is_ending(*vm)) return;
+  vm->user_attributes.set(
+      "SNAPSHOT_NOTICE",
+      fmt::format("image {} \"{}\" shows disk {} as it was at {}: later changes are not in it",
+                  snapshot.image, snapshot.image_name, snapshot.disk, to_text(snapshot.captured)));
+  compute::save_vm(txn, *vm);
+}
+
+}  // namespace
+
 void settle_member(db::Txn& txn, const Snapshot& snapshot) {
   save_snapshot(txn, snapshot);
+  tell_vm(txn, snapshot);
   datastore::mark_pinned(txn, snapshot.id);
   mark_disk(txn, snapshot, SaveAs::kGone);
   log::info("snapshot.pinned", {{"snapshot", snapshot.id},

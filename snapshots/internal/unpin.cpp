@@ -46,6 +46,11 @@ Fold fold_of(db::Txn& txn, const Snapshot& snapshot, const compute::Vm& vm,
       return vm.lcm == compute::LcmState::kEpilog ? Fold::kAtRest : Fold::kWait;
     // Both would wait for each other: the saved guest for the other snapshot, that one for this.
     case Moment::kSaved: return is_awaited(txn, snapshot) ? Fold::kAtRest : Fold::kWait;
+    // The same with a boot that waits for the other snapshot. None acts while one is due, and the
+    // claim on the disk holds up later ones.
+    case Moment::kMoving:
+    case Moment::kAbsent:
+      return is_awaited(txn, snapshot) && is_before_boot(vm) ? Fold::kAtRest : Fold::kWait;
     default: return Fold::kWait;
   }
 }

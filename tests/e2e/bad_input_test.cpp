@@ -55,6 +55,8 @@ class GuestBadInput : public SharedCloud {
     for (const Element* image : images.all("IMAGE")) found.insert("image " + image->get("ID"));
     const auto snapshots = cloud().document("neph.snapshot.list", {-2, -1});
     for (const Element* shot : snapshots.all("SNAPSHOT")) found.insert("shot " + shot->get("ID"));
+    const auto vms = cloud().document("one.vmpool.info", {-2, -1, -1, -1});
+    for (const Element* vm : vms.all("VM")) found.insert("vm " + vm->get("ID"));
     for (const auto& entry : fs::recursive_directory_iterator(cloud().state() / "datastores"))
       found.insert(entry.path());
     return found;

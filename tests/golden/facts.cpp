@@ -318,7 +318,7 @@ SnapshotFacts ready_snapshot() {
 jobs::Job copying_job() {
   jobs::Job job;
   job.id = JobId{12};
-  job.kind = "snapshot.hot";
+  job.kind = "snapshot.copy";
   job.step = "copy";
   job.state = jobs::JobState::kRunning;
   job.owner = UserId{2};

@@ -172,6 +172,49 @@ TEST_F(LifecycleTest, NothingEndsOnAHostThatCannotBeAsked) {
   EXPECT_EQ(shown(id), "DONE");
 }
 
+TEST_F(LifecycleTest, RecoverFailureEndsAHardHaltOnADeadHost) {
+  const VmId id = create_vm();
+  world().cut_host(host_);
+  pass(Duration{70'000});
+  act(id, Action::kPoweroffHard);
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "SHUTDOWN_POWEROFF");
+  ASSERT_TRUE(recover(id, Recover::kFailure));
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "UNKNOWN");
+}
+
+TEST_F(LifecycleTest, ABootNobodyHeardOfIsNotTakenForAGuestThatIsOff) {
+  const VmId id = create_vm();
+  act(id, Action::kPoweroff);
+  world().inject({.kind = sim::FaultKind::kLostAnswer, .verb = "ensure_started",
+                  .times = sim::kAlways});
+  act(id, Action::kResume);
+  pass(Duration{60'000});
+  world().clear_faults();
+  act(id, Action::kTerminateHard);
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "DONE");
+  EXPECT_EQ(files_of(id), std::vector<std::string>{});
+  EXPECT_FALSE(world().find_domain(compute::domain_name(id)).has_value());
+}
+
+TEST_F(LifecycleTest, MemoryThatWasSavedIsNotRestoredOverANewerDisk) {
+  const VmId id = create_vm();
+  act(id, Action::kSuspend);
+  world().inject({.kind = sim::FaultKind::kLostAnswer, .verb = "ensure_restored",
+                  .times = sim::kAlways});
+  act(id, Action::kResume);
+  pass(Duration{120'000});
+  world().clear_faults();
+  EXPECT_EQ(shown(id), "RUNNING");
+  guest_writes(id, 4, 44);
+  act(id, Action::kPoweroff);
+  EXPECT_EQ(vm(id).memory_path, "");
+  act(id, Action::kResume);
+  EXPECT_EQ(world().guest_content(compute::domain_name(id), "vda")->blocks.at(4), 44u);
+}
+
 TEST_F(LifecycleTest, ABootThatFailsCanBeTriedAgain) {
   world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_started",
                   .error = {Errc::kInvalid, "no such machine type", ""}});

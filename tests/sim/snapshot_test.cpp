@@ -237,6 +237,8 @@ TEST_F(SnapshotRules, AVmMayBeResumedWhileItsDiskIsCopied) {
   act(id, Action::kPoweroff);
   act(id, Action::kResume);
   EXPECT_EQ(shown(id), "RUNNING");
+  EXPECT_NE(vm(id).user_attributes.get("SNAPSHOT_NOTICE").find("later changes are not in it"),
+            std::string::npos);
   guest_writes(id, 9, 99);
   pass(Duration{120'000});
   expect_ready(taken, with({{1, 1}}), Grade::kShutdown);
@@ -359,6 +361,65 @@ TEST_F(SnapshotRules, NoSpaceWaitsWithFiguresAndGoesOnByItself) {
   world().set_space("/ds/1", Bytes::megabytes(10'000));
   pass(Duration{60'000});
   expect_ready(taken, with({{1, 1}}), Grade::kFrozen);
+}
+
+TEST_F(SnapshotRules, SpaceThatIsPromisedToOneCopyIsNotPromisedToAnother) {
+  const VmId first = written_vm();
+  const VmId second = written_vm();
+  // Room for one image of two blocks beside the base image, not for two.
+  world().set_space("/ds/1", Bytes{sim::kBlockSize.value * 4});
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 1});
+  const Snapshot one = take(first, Kind::kHot, "one");
+  const Snapshot other = take(second, Kind::kHot, "other");
+  EXPECT_NE(snapshot(other.id).reason.find("for other copies"), std::string::npos)
+      << snapshot(other.id).reason;
+  pass(Duration{30'000});
+  EXPECT_EQ(snapshot(one.id).phase, Phase::kReady);
+  EXPECT_EQ(snapshots::name_of(snapshot(other.id).phase), "waiting");
+  world().set_space("/ds/1", Bytes::megabytes(10'000));
+  pass(Duration{60'000});
+  expect_ready(other, with({{1, 1}}), Grade::kFrozen);
+}
+
+TEST_F(SnapshotRules, ADeferredOneFiresAndTheVmIsResumedWhileAHotCopyRuns) {
+  const VmId id = written_vm();
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 3});
+  const Snapshot deferred = take(id, Kind::kDeferred, "deferred");
+  const Snapshot hot = take(id, Kind::kHot, "hot");
+  guest_writes(id, 2, 2);
+  act(id, Action::kPoweroff);
+  act(id, Action::kResume);
+  pass(Duration{120'000});
+  EXPECT_EQ(shown(id), "RUNNING") << vm(id).wait_reason;
+  EXPECT_EQ(blocks_of(hot.image), with({{1, 1}}));
+  expect_ready(deferred, with({{1, 1}, {2, 2}}), Grade::kShutdown);
+}
+
+TEST_F(SnapshotRules, AHotOneThatNeverPinsFailsAndLeavesTheVmFree) {
+  const VmId id = written_vm();
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_pinned",
+                  .times = sim::kAlways, .error = {Errc::kStalled, "the agent hangs", ""}});
+  const Snapshot taken = take(id, Kind::kHot, "hot");
+  pass(Duration{600'000});
+  EXPECT_EQ(snapshots::name_of(snapshot(taken.id).phase), "failed");
+  EXPECT_NE(snapshot(taken.id).error.find("the agent hangs"), std::string::npos);
+  EXPECT_EQ(disk(id).overlay_path, "");
+  act(id, Action::kPoweroff);
+  act(id, Action::kResume);
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(SnapshotRules, DeleteFromTheDatabaseIsRefusedWhileAGuestMayWriteToAHeldDisk) {
+  const VmId id = written_vm();
+  const Snapshot taken = take(id, Kind::kDeferred, "deferred");
+  const auto refused = recover(id, Recover::kDeleteDb);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kWrongState);
+  expect_armed(taken);
+  act(id, Action::kPoweroffHard);
+  ASSERT_TRUE(recover(id, Recover::kDeleteDb));
+  EXPECT_EQ(shown(id), "DONE");
+  expect_ready(taken, with({{1, 1}}), Grade::kCrash);
 }
 
 TEST_F(SnapshotRules, TheGuestMayStopWhileItsHotSnapshotIsCopied) {

@@ -79,7 +79,7 @@ TEST(TidyRooms, MayNotStandOnHigherFloors) {
     return rooms_stand_on_lower_floors(
         {read_text(room + "/CMakeLists.txt", "neph_room(" + room + " DEPENDS " + depends + ")")});
   };
-  EXPECT_TRUE(judge("jobs", "base db events").empty());
+  EXPECT_TRUE(judge("jobs", "base db scheduler").empty());
   EXPECT_EQ(judge("jobs", "base compute").size(), 1u);
   EXPECT_EQ(judge("attic", "base").size(), 1u);
   EXPECT_EQ(judge("cli", "base text api").size(), 1u);

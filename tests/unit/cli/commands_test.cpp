@@ -33,6 +33,17 @@ TEST_P(OneCall, IsBuiltFromWhatIsTyped) {
   EXPECT_EQ(bench.server.session, "\"ann:secret\"");
 }
 
+TEST(VmResume, TellsWhatTheSnapshotThatFiredWillNotShow) {
+  Bench bench;
+  bench.server.answer("one.vm.action", ok_id(3));
+  bench.server.answer("one.vm.info",
+                      ok_text("<VM><ID>3</ID><USER_TEMPLATE><SNAPSHOT_NOTICE>image 7 shows the "
+                              "past</SNAPSHOT_NOTICE></USER_TEMPLATE></VM>"));
+  EXPECT_EQ(bench.run({"vm", "resume", "3"}), ExitCode::kOk) << bench.err.str();
+  EXPECT_EQ(bench.server.calls.front(), "one.vm.action(\"resume\", 3)");
+  EXPECT_EQ(bench.err.str(), "note: VM 3: image 7 shows the past\n");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Vm, OneCall,
     testing::Values(
@@ -41,7 +52,6 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"vm reboot 3", "one.vm.action(\"reboot\", 3)"},
         Case{"vm reboot 3 --hard", "one.vm.action(\"reboot-hard\", 3)"},
         Case{"vm suspend 3", "one.vm.action(\"suspend\", 3)"},
-        Case{"vm resume 3", "one.vm.action(\"resume\", 3)"},
         Case{"vm stop 3", "one.vm.action(\"stop\", 3)"},
         Case{"vm undeploy 3 --hard", "one.vm.action(\"undeploy-hard\", 3)"},
         Case{"vm terminate 3", "one.vm.action(\"terminate\", 3)"},
@@ -194,7 +204,7 @@ TEST(Ranges, BecomeACallForEachObjectAndGoOnAfterARefusal) {
   bench.server.answer("one.vm.action", ok_id(1));
   bench.server.answer("one.vm.action", refusal(2048, "[one.vm.action] not now"));
   bench.server.answer("one.vm.action", ok_id(3));
-  EXPECT_EQ(bench.run({"vm", "resume", "1..3"}), ExitCode::kRefused);
+  EXPECT_EQ(bench.run({"vm", "suspend", "1..3"}), ExitCode::kRefused);
   EXPECT_EQ(bench.server.calls.size(), 3U);
   EXPECT_EQ(bench.err.str(), "neph: [one.vm.action] not now\n");
 }
@@ -202,8 +212,8 @@ TEST(Ranges, BecomeACallForEachObjectAndGoOnAfterARefusal) {
 TEST(Ranges, MayBeSeveralWords) {
   Bench bench;
   bench.server.answer("one.vm.action", ok_id(1));
-  EXPECT_EQ(bench.run({"vm", "resume", "1,2", "7"}), ExitCode::kOk);
-  EXPECT_EQ(bench.server.calls.back(), "one.vm.action(\"resume\", 7)");
+  EXPECT_EQ(bench.run({"vm", "suspend", "1,2", "7"}), ExitCode::kOk);
+  EXPECT_EQ(bench.server.calls.back(), "one.vm.action(\"suspend\", 7)");
 }
 
 TEST(Templates, AreSentAsTheyStandInStandardInput) {
@@ -256,8 +266,8 @@ TEST(Tokens, AreForTheCallerUnlessSomebodyElseIsNamed) {
 TEST(ProgramNames, OfOpenNebulaStandForAKindOfObject) {
   Bench bench;
   bench.server.answer("one.vm.action", ok_id(3));
-  EXPECT_EQ(bench.run({"resume", "3"}, "/usr/bin/onevm"), ExitCode::kOk) << bench.err.str();
-  EXPECT_EQ(bench.server.calls, Words({"one.vm.action(\"resume\", 3)"}));
+  EXPECT_EQ(bench.run({"suspend", "3"}, "/usr/bin/onevm"), ExitCode::kOk) << bench.err.str();
+  EXPECT_EQ(bench.server.calls, Words({"one.vm.action(\"suspend\", 3)"}));
 }
 
 TEST(Errors, KeepTheServersWordsAndExitCode) {

@@ -59,10 +59,15 @@ struct FreeRecords {
   void operator()(virDomainStatsRecordPtr* records) const { virDomainStatsRecordListFree(records); }
 };
 
-/// One domain of the list; nullopt when it vanished while it was looked at.
-std::optional<DomainFact> fact_of_record(HostLink& link, const virDomainStatsRecord& record) {
-  const auto state = settled_state(link, record.dom);
-  if (!state) return std::nullopt;
+/// One domain of the list; nullopt when it vanished while it was looked at. Any other trouble fails
+/// the whole list: who is left out counts as stopped.
+Result<std::optional<DomainFact>> fact_of_record(HostLink& link,
+                                                 const virDomainStatsRecord& record) {
+  auto state = settled_state(link, record.dom);
+  // A hung guest that could not be ended is still there.
+  if (!state && state.error().code != Errc::kNotFound) state = state_of(record.dom);
+  if (!state && state.error().code == Errc::kNotFound) return std::nullopt;
+  if (!state) return tl::unexpected(state.error());
   DomainFact fact{.name = name_of(record.dom), .uuid = uuid_of(record.dom)};
   fill_state(link, *state, fact);
   fill_stats(record, fact);
@@ -162,7 +167,7 @@ Result<std::vector<DomainFact>> list_facts(HostLink& link, virConnectPtr connect
   std::vector<DomainFact> facts;
   facts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
-    if (auto fact = fact_of_record(link, *list[i])) facts.push_back(std::move(*fact));
+    if (auto fact = TRY(fact_of_record(link, *list[i]))) facts.push_back(std::move(*fact));
   virResetLastError();
   return facts;
 }
