@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,8 @@ struct Services {
   access::Authenticator& authenticator;
   std::string version;        ///< what one.system.version answers
   text::Template configuration;  ///< what one.system.config shows
+  /// Where clients find this daemon; any thread, while it serves.
+  std::function<std::string()> endpoint = [] { return std::string{}; };
 };
 
 /// One call under way. On the readers lane `view` is there and no transaction; on the store lane
@@ -45,7 +48,7 @@ class Call {
     return *txn_;
   }
   /// A new password's hash, made before the transaction began for methods that take a password;
-  /// empty for all others.
+  /// empty for all others, and where an empty password keeps the old one.
   std::string password_hash;
 
  private:

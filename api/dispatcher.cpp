@@ -169,7 +169,8 @@ void Dispatcher::parse(const RequestPtr& request) {
   const MethodInfo& info = request->row->info;
   if (info.mode == Mode::kRead) return read(request);
   const std::string* password = find_password(info, parsed->params);
-  if (password == nullptr) return write(request);
+  const bool is_kept = password != nullptr && password->empty() && info.keeps_password;
+  if (password == nullptr || is_kept) return write(request);
   hash_password(request, *password);
 }
 

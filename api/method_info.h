@@ -43,6 +43,7 @@ struct MethodInfo {
   Mode mode = Mode::kWrite;
   bool is_guarded = false;  ///< a right is checked before the handler, or anybody may call it
   std::vector<LegacyCode> legacy_codes;
+  bool keeps_password = false;  ///< an empty password is no new one
 
   [[nodiscard]] bool has_session() const { return mode != Mode::kOpen; }
 };

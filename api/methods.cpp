@@ -7,6 +7,8 @@ Registry<Call> make_registry() {
   add_system_methods(registry);
   add_user_methods(registry);
   add_group_methods(registry);
+  add_acl_methods(registry);
+  add_zone_methods(registry);
   add_host_methods(registry);
   add_cluster_methods(registry);
   add_datastore_methods(registry);

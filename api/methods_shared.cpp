@@ -67,6 +67,10 @@ Result<void> need(Call& call, access::Op op, ObjectKind kind, std::int64_t id) {
   return authorize(call, op, TRY(find_subject(call, kind, id)));
 }
 
+Result<void> need(Call& call, access::Op op, const access::Subject& subject) {
+  return authorize(call, op, subject);
+}
+
 Result<void> need_chown(Call& call, ObjectKind kind, std::int64_t id, UserId user,
                         GroupId group) {
   const auto subject = TRY(find_subject(call, kind, id));
@@ -80,10 +84,16 @@ Result<void> need_chown(Call& call, ObjectKind kind, std::int64_t id, UserId use
   return {};
 }
 
+Result<void> need_all(Call& call, access::Op op, access::Resource resource) {
+  access::Subject all;
+  all.kind = resource;
+  // Nobody owns all of them, so that rules alone can allow it.
+  all.permissions = access::Permissions{0};
+  return authorize(call, op, all);
+}
+
 Result<void> need_create(Call& call, access::Resource resource) {
-  access::Subject none;
-  none.kind = resource;
-  return authorize(call, access::Op::kCreate, none);
+  return need_all(call, access::Op::kCreate, resource);
 }
 
 Result<void> need_admin(Call& call) {

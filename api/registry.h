@@ -172,6 +172,8 @@ class MethodBuilder {
     info_.right = "none";
     return set(info_.is_guarded, true);
   }
+  /// An empty password means that the old one stays. Without it such a call is refused.
+  MethodBuilder& keeps_password() { return set(info_.keeps_password, true); }
   MethodBuilder& legacy_code(Errc kind, int code) {
     info_.legacy_codes.push_back({kind, code});
     return *this;

@@ -30,4 +30,10 @@ std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& ent
   return xml.take();
 }
 
+std::string default_quotas_document(std::string_view tag) {
+  text::XmlWriter xml;
+  write_default_quotas(xml, tag);
+  return xml.take();
+}
+
 }  // namespace neph::view

@@ -112,6 +112,9 @@ struct ListAsk {
 [[nodiscard]] std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
                                         bool is_full);
 
+/// <TAG>...</TAG> with the limits of who has none of his own: there are none.
+[[nodiscard]] std::string default_quotas_document(std::string_view tag);
+
 /// Bounds on memory: all open jobs are shown, and so many of the last.
 inline constexpr int kJobsShown = 1000;
 

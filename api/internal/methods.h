@@ -12,6 +12,8 @@ namespace neph::api {
 void add_system_methods(Registry<Call>& registry);
 void add_user_methods(Registry<Call>& registry);
 void add_group_methods(Registry<Call>& registry);
+void add_acl_methods(Registry<Call>& registry);
+void add_zone_methods(Registry<Call>& registry);
 void add_host_methods(Registry<Call>& registry);
 void add_cluster_methods(Registry<Call>& registry);
 void add_datastore_methods(Registry<Call>& registry);
@@ -32,6 +34,10 @@ template <class Tag>
 /// unset ids keep what there is. \pre a method that writes
 [[nodiscard]] Result<void> need_chown(Call& call, ObjectKind kind, std::int64_t id, UserId user,
                                       GroupId group);
+/// The right on something that is no row, such as the zone.
+[[nodiscard]] Result<void> need(Call& call, access::Op op, const access::Subject& subject);
+/// The right on all objects of a kind.
+[[nodiscard]] Result<void> need_all(Call& call, access::Op op, access::Resource resource);
 /// CREATE of a kind of object.
 [[nodiscard]] Result<void> need_create(Call& call, access::Resource resource);
 [[nodiscard]] Result<void> need_admin(Call& call);

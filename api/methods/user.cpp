@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "access/quota.h"
 #include "access/users.h"
 #include "api/internal/methods.h"
@@ -41,6 +43,15 @@ struct UpdateUser {
 struct SetQuota {
   UserId user;
   std::string content;
+};
+struct Enable {
+  UserId user;
+  bool is_enabled = true;
+};
+struct SetDriver {
+  UserId user;
+  std::string driver;
+  std::string password;
 };
 struct ChangeGroup {
   UserId user;
@@ -89,6 +100,21 @@ Result<UserId> set_password(Call& call, const SetPassword& ask) {
   return ask.user;
 }
 
+Result<UserId> set_driver(Call& call, const SetDriver& ask) {
+  std::optional<std::string> secret;
+  if (!ask.password.empty())
+    secret = access::stored_secret(ask.driver, ask.password, call.password_hash);
+  CHECK_OK(access::set_auth_driver(call.txn(), ask.user, ask.driver, secret));
+  call.services().authenticator.forget(ask.user);
+  return ask.user;
+}
+
+Result<UserId> enable_user(Call& call, const Enable& ask) {
+  CHECK_OK(access::set_enabled(call.txn(), ask.user, ask.is_enabled));
+  call.services().authenticator.forget(ask.user);
+  return ask.user;
+}
+
 Result<access::User> find_named(Call& call, const std::string& name) {
   auto user = access::find_user_by_name(call.txn(), name);
   if (user) return std::move(*user);
@@ -122,8 +148,19 @@ Result<UserId> set_quota(Call& call, const SetQuota& ask) {
   return ask.user;
 }
 
-Result<void> may_use_group(Call& call, const ChangeGroup& ask) {
-  return need(call, Op::kUse, ObjectKind::kGroup, ask.group);
+template <Op op>
+constexpr auto on_group = [](Call& call, const ChangeGroup& ask) {
+  return need(call, op, ObjectKind::kGroup, ask.group);
+};
+
+Result<UserId> add_group(Call& call, const ChangeGroup& ask) {
+  CHECK_OK(access::add_to_group(call.txn(), ask.user, ask.group));
+  return ask.user;
+}
+
+Result<UserId> remove_group(Call& call, const ChangeGroup& ask) {
+  CHECK_OK(access::remove_from_group(call.txn(), ask.user, ask.group));
+  return ask.user;
 }
 
 Result<UserId> change_group(Call& call, const ChangeGroup& ask) {
@@ -148,6 +185,11 @@ Result<EscapedText> show_user(Call& call, const ShowUser& ask) {
 
 Result<EscapedText> list_users(Call& call) {
   return list(call, ObjectKind::kUser, "USER_POOL", {});
+}
+
+/// No defaults can be set, so none hold.
+Result<EscapedText> show_default_quotas(Call&) {
+  return as_document(view::default_quotas_document("DEFAULT_USER_QUOTAS"));
 }
 
 void add_accounts(Registry<Call>& registry) {
@@ -175,6 +217,22 @@ void add_accounts(Registry<Call>& registry) {
           .args("user", "password")
           .needs("MANAGE USER", on_user<Op::kManage>)
           .doc("Changes a password. Sessions and login tokens of the user end with the old one.")
+          .answers("id of the user"),
+      method("one.user.chauth", &set_driver)
+          .writes()
+          .args("user", "driver", "password")
+          .keeps_password()
+          .needs("ADMIN USER", on_user<Op::kAdmin>)
+          .doc("Sets the auth driver, and the password unless it is empty. Users of core and "
+               "server_cipher log in themselves; all others come in through serveradmin or a login "
+               "token.")
+          .answers("id of the user"),
+      method("one.user.enable", &enable_user)
+          .writes()
+          .args("user", "enable")
+          .needs("ADMIN USER", on_user<Op::kAdmin>)
+          .doc("Enables or disables a user: who is disabled cannot log in. User 0 is always "
+               "enabled.")
           .answers("id of the user"),
       method("one.user.login", &log_in)
           .writes()
@@ -207,11 +265,31 @@ void add_attributes(Registry<Call>& registry) {
                "DATASTORE=[ID=...,IMAGES=...,SIZE=...], IMAGE=[ID=...,RVMS=...]; sizes in MB. -2 "
                "is no limit, as is -1, the default. What is not named stays.")
           .answers("id of the user"),
+  });
+}
+
+void add_groups(Registry<Call>& registry) {
+  registry.add({
+      method("one.user.addgroup", &add_group)
+          .writes()
+          .args("user", "group")
+          .needs("MANAGE USER", on_user<Op::kManage>)
+          .needs("MANAGE GROUP", on_group<Op::kManage>)
+          .doc("Adds a user to a further group.")
+          .answers("id of the user"),
+      method("one.user.delgroup", &remove_group)
+          .writes()
+          .args("user", "group")
+          .needs("MANAGE USER", on_user<Op::kManage>)
+          .needs("MANAGE GROUP", on_group<Op::kManage>)
+          .doc("Takes a user out of a group that is not the primary one. Login tokens of that "
+               "group end.")
+          .answers("id of the user"),
       method("one.user.chgrp", &change_group)
           .writes()
           .args("user", "group")
           .needs("MANAGE USER", on_user<Op::kManage>)
-          .needs("USE GROUP", &may_use_group)
+          .needs("USE GROUP", on_group<Op::kUse>)
           .doc("Sets the primary group. A secondary group changes places with the old one; for any "
                "other the old one is left.")
           .answers("id of the user"),
@@ -233,6 +311,11 @@ void add_documents(Registry<Call>& registry) {
           .for_anyone()
           .doc("Lists the users the caller may use: oneself, for administrators all.")
           .answers("USER_POOL document"),
+      method("one.userquota.info", &show_default_quotas)
+          .reads()
+          .for_anyone()
+          .doc("Shows the limits of users that have none of their own: there are none.")
+          .answers("DEFAULT_USER_QUOTAS document"),
   });
 }
 
@@ -241,6 +324,7 @@ void add_documents(Registry<Call>& registry) {
 void add_user_methods(Registry<Call>& registry) {
   add_accounts(registry);
   add_attributes(registry);
+  add_groups(registry);
   add_documents(registry);
 }
 

@@ -89,7 +89,8 @@ class Rooms {
   [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
   [[nodiscard]] db::Store& store() { return *store_; }
   [[nodiscard]] Services services() {
-    return {vms_, hosts_, images_, snapshots_, *publisher_, *authenticator_, "7.4.0", {}};
+    return {vms_, hosts_, images_, snapshots_, *publisher_, *authenticator_,
+            "7.4.0", {}, [] { return std::string{"http://127.0.0.1:2633/RPC2"}; }};
   }
   [[nodiscard]] std::shared_ptr<const view::View> view() const { return publisher_->current(); }
   /// The user as who calls.

@@ -1,0 +1,35 @@
+#include "api/internal/zone_xml.h"
+
+#include "text/xml_writer.h"
+
+namespace neph::api {
+namespace {
+
+constexpr std::int64_t kId = 0;
+constexpr std::int64_t kEnabled = 0;
+
+}  // namespace
+
+std::string zone_xml(std::string_view endpoint) {
+  text::Template attributes;
+  attributes.set("ENDPOINT", std::string(endpoint));
+  text::XmlWriter xml;
+  xml.open("ZONE");
+  xml.element("ID", kId);
+  xml.element("NAME", "OpenNebula");
+  xml.element("STATE", kEnabled);
+  xml.attributes("TEMPLATE", attributes);
+  xml.empty("SERVER_POOL");
+  xml.close();
+  return xml.take();
+}
+
+std::string zone_pool_xml(std::string_view zones) {
+  text::XmlWriter xml;
+  xml.open("ZONE_POOL");
+  xml.raw(zones);
+  xml.close();
+  return xml.take();
+}
+
+}  // namespace neph::api
