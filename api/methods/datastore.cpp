@@ -20,6 +20,34 @@ struct UpdateDatastore {
   std::string content;
   std::int64_t update_type = 0;
 };
+struct OnDatastore {
+  DatastoreId datastore;
+};
+struct RenameDatastore {
+  DatastoreId datastore;
+  std::string name;
+};
+struct EnableDatastore {
+  DatastoreId datastore;
+  bool is_enabled = false;
+};
+struct ChmodDatastore {
+  DatastoreId datastore;
+  std::int64_t owner_use, owner_manage, owner_admin;
+  std::int64_t group_use, group_manage, group_admin;
+  std::int64_t other_use, other_manage, other_admin;
+};
+struct ChownDatastore {
+  DatastoreId datastore;
+  UserId user;
+  GroupId group;
+};
+
+/// The right on the datastore itself, for arguments that have a field `datastore`.
+template <Op op>
+constexpr auto on_datastore = [](Call& call, const auto& ask) {
+  return need(call, op, ObjectKind::kDatastore, ask.datastore);
+};
 
 Result<void> may_allocate(Call& call, const AllocateDatastore& ask) {
   CHECK_OK(need_create(call, access::Resource::kDatastore));
@@ -39,6 +67,50 @@ Result<DatastoreId> update_datastore(Call& call, const UpdateDatastore& ask) {
   return ask.datastore;
 }
 
+Result<DatastoreId> delete_datastore(Call& call, const OnDatastore& ask) {
+  CHECK_OK(call.services().images.remove_datastore(call.txn(), ask.datastore));
+  return ask.datastore;
+}
+
+Result<DatastoreId> rename_datastore(Call& call, const RenameDatastore& ask) {
+  CHECK_OK(call.services().images.rename_datastore(call.txn(), ask.datastore, ask.name));
+  return ask.datastore;
+}
+
+Result<DatastoreId> enable_datastore(Call& call, const EnableDatastore& ask) {
+  CHECK_OK(
+      call.services().images.set_datastore_enabled(call.txn(), ask.datastore, ask.is_enabled));
+  return ask.datastore;
+}
+
+access::PermissionChange change_of(const ChmodDatastore& ask) {
+  return permission_change({ask.owner_use, ask.owner_manage, ask.owner_admin,
+                            ask.group_use, ask.group_manage, ask.group_admin,
+                            ask.other_use, ask.other_manage, ask.other_admin});
+}
+
+Result<void> may_chmod(Call& call, const ChmodDatastore& ask) {
+  const auto found = TRY(datastore::find_datastore(call.txn(), ask.datastore));
+  const auto right = access::right_needed(found.permissions, change_of(ask));
+  return need(call, right, ObjectKind::kDatastore, ask.datastore);
+}
+
+Result<DatastoreId> chmod_datastore(Call& call, const ChmodDatastore& ask) {
+  const auto found = TRY(datastore::find_datastore(call.txn(), ask.datastore));
+  const auto permissions = TRY(access::apply(found.permissions, change_of(ask)));
+  CHECK_OK(call.services().images.chmod_datastore(call.txn(), ask.datastore, permissions));
+  return ask.datastore;
+}
+
+Result<void> may_chown(Call& call, const ChownDatastore& ask) {
+  return need_chown(call, ObjectKind::kDatastore, ask.datastore.value, ask.user, ask.group);
+}
+
+Result<DatastoreId> chown_datastore(Call& call, const ChownDatastore& ask) {
+  CHECK_OK(call.services().images.chown_datastore(call.txn(), ask.datastore, ask.user, ask.group));
+  return ask.datastore;
+}
+
 Result<EscapedText> show_datastore(Call& call, const ShowDatastore& ask) {
   return show(call, ObjectKind::kDatastore, ask.datastore.value);
 }
@@ -47,9 +119,7 @@ Result<EscapedText> list_datastores(Call& call) {
   return list(call, ObjectKind::kDatastore, "DATASTORE_POOL", {});
 }
 
-}  // namespace
-
-void add_datastore_methods(Registry<Call>& registry) {
+void add_life_cycle(Registry<Call>& registry) {
   registry.add({
       method("one.datastore.allocate", &allocate_datastore)
           .writes()
@@ -59,25 +129,61 @@ void add_datastore_methods(Registry<Call>& registry) {
           .legacy_code(Errc::kInvalid, kAllocateCode)
           .doc("Makes a datastore in a cluster; -1 is the default one.")
           .answers("id of the datastore"),
+      method("one.datastore.delete", &delete_datastore)
+          .writes()
+          .args("datastore")
+          .needs("MANAGE DATASTORE", on_datastore<Op::kManage>)
+          .doc("Removes a datastore without images, that no VM has its disks in and no snapshot is "
+               "copied into. Its directory stays, and so do datastores 0, 1 and 2.")
+          .answers("id of the datastore"),
+      method("one.datastore.enable", &enable_datastore)
+          .writes()
+          .args("datastore", "enable")
+          .needs("MANAGE DATASTORE", on_datastore<Op::kManage>)
+          .doc("Enables or disables a system datastore; a disabled one gets no new VMs.")
+          .answers("id of the datastore"),
+  });
+}
+
+void add_changes(Registry<Call>& registry) {
+  registry.add({
       method("one.datastore.update", &update_datastore)
           .writes()
           .args("datastore", "template", "update_type")
           .required(2)
-          .needs("MANAGE DATASTORE",
-                 [](Call& call, const UpdateDatastore& ask) {
-                   return need(call, Op::kManage, ObjectKind::kDatastore, ask.datastore);
-                 })
+          .needs("MANAGE DATASTORE", on_datastore<Op::kManage>)
           .doc("Replaces (0) or merges (1) the attributes of a datastore. Type, drivers and path "
                "stay.")
           .answers("id of the datastore"),
+      method("one.datastore.rename", &rename_datastore)
+          .writes()
+          .args("datastore", "name")
+          .needs("MANAGE DATASTORE", on_datastore<Op::kManage>)
+          .doc("Renames a datastore.")
+          .answers("id of the datastore"),
+      method("one.datastore.chmod", &chmod_datastore)
+          .writes()
+          .args("datastore", "owner_u", "owner_m", "owner_a", "group_u", "group_m", "group_a",
+                "other_u", "other_m", "other_a")
+          .needs("MANAGE DATASTORE, for the bits *_a ADMIN DATASTORE", &may_chmod)
+          .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set.")
+          .answers("id of the datastore"),
+      method("one.datastore.chown", &chown_datastore)
+          .writes()
+          .args("datastore", "user", "group")
+          .needs("MANAGE DATASTORE, MANAGE of another USER, USE of another GROUP", &may_chown)
+          .doc("Gives a datastore to another user, another group, or both; -1 keeps.")
+          .answers("id of the datastore"),
+  });
+}
+
+void add_documents(Registry<Call>& registry) {
+  registry.add({
       method("one.datastore.info", &show_datastore)
           .reads()
           .args("datastore", "decrypt")
           .required(1)
-          .needs("USE DATASTORE",
-                 [](Call& call, const ShowDatastore& ask) {
-                   return need(call, Op::kUse, ObjectKind::kDatastore, ask.datastore);
-                 })
+          .needs("USE DATASTORE", on_datastore<Op::kUse>)
           .doc("Shows a datastore. No attribute is stored encrypted, so decrypt changes nothing.")
           .answers("DATASTORE document"),
       method("one.datastorepool.info", &list_datastores)
@@ -86,6 +192,14 @@ void add_datastore_methods(Registry<Call>& registry) {
           .doc("Lists the datastores the caller may use.")
           .answers("DATASTORE_POOL document"),
   });
+}
+
+}  // namespace
+
+void add_datastore_methods(Registry<Call>& registry) {
+  add_life_cycle(registry);
+  add_changes(registry);
+  add_documents(registry);
 }
 
 }  // namespace neph::api
