@@ -22,6 +22,8 @@ void add_template_methods(Registry<Call>& registry);
 void add_vm_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_job_methods(Registry<Call>& registry);
+/// Pools of objects that there are none of.
+void add_empty_pool_methods(Registry<Call>& registry);
 
 /// Whether the caller has the right on an object. Looks at the rows where there is a transaction,
 /// else at the view. \returns kNotFound or kDenied

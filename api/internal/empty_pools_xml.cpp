@@ -1,0 +1,32 @@
+#include "api/internal/empty_pools_xml.h"
+
+#include "text/xml_writer.h"
+
+namespace neph::api {
+
+const std::vector<EmptyPool>& empty_pools() {
+  static const std::vector<EmptyPool> kPools = {
+      {"one.vnpool.info", "virtual networks", PoolArguments::kWindow, "VNET_POOL"},
+      {"one.vntemplatepool.info", "network templates", PoolArguments::kWindow, "VNTEMPLATE_POOL"},
+      {"one.vrouterpool.info", "virtual routers", PoolArguments::kWindow, "VROUTER_POOL"},
+      {"one.secgrouppool.info", "security groups", PoolArguments::kWindow, "SECURITY_GROUP_POOL"},
+      {"one.vmgrouppool.info", "VM groups", PoolArguments::kWindow, "VM_GROUP_POOL"},
+      {"one.vdcpool.info", "virtual data centers", PoolArguments::kNone, "VDC_POOL"},
+      {"one.marketpool.info", "marketplaces", PoolArguments::kNone, "MARKETPLACE_POOL"},
+      {"one.marketapppool.info", "marketplace apps", PoolArguments::kWindow,
+       "MARKETPLACEAPP_POOL"},
+      {"one.documentpool.info", "documents", PoolArguments::kTyped, "DOCUMENT_POOL"},
+      {"one.hookpool.info", "hooks", PoolArguments::kIgnored, "HOOK_POOL"},
+      {"one.backupjobpool.info", "backup jobs", PoolArguments::kWindow, "BACKUPJOB_POOL"},
+  };
+  return kPools;
+}
+
+std::string empty_pool_xml(const EmptyPool& pool) {
+  text::XmlWriter xml;
+  xml.open(pool.tag);
+  xml.close();
+  return xml.take();
+}
+
+}  // namespace neph::api

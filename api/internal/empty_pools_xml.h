@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neph::api {
+
+/// What a pool method takes besides the session.
+enum class PoolArguments {
+  kNone,
+  kIgnored,   ///< filter, start and end may be there and mean nothing
+  kWindow,    ///< filter, start, end
+  kTyped,     ///< filter, start, end, type
+};
+
+/// A pool of objects that this daemon does not keep, for clients that list all pools before they
+/// show anything.
+struct EmptyPool {
+  std::string_view method;     ///< "one.vnpool.info"
+  std::string_view things;     ///< "virtual networks", for the documentation
+  PoolArguments arguments = PoolArguments::kWindow;
+  std::string_view tag;        ///< of its document
+};
+
+[[nodiscard]] const std::vector<EmptyPool>& empty_pools();
+/// The document of a pool with nothing in it.
+[[nodiscard]] std::string empty_pool_xml(const EmptyPool& pool);
+
+}  // namespace neph::api
