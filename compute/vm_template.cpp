@@ -14,6 +14,28 @@ Result<void> check_name_free(db::Txn& txn, TemplateId id, UserId owner, std::str
   return fail(Errc::kConflict, "NAME is already taken by TEMPLATE {}.", *other);
 }
 
+Result<void> check_may_create(db::Txn& txn, const access::Actor& actor) {
+  access::Subject fresh;
+  fresh.kind = access::Resource::kTemplate;
+  return access::authorize(txn, actor, access::Op::kCreate, fresh);
+}
+
+/// A new template of the caller with those attributes.
+Result<TemplateId> insert_for(db::Txn& txn, const access::Actor& actor, const std::string& name,
+                              const text::Template& attributes) {
+  CHECK_OK(check_name_free(txn, {}, actor.user, name));
+  VmTemplate vm_template;
+  vm_template.name = name;
+  vm_template.owner = actor.user;
+  vm_template.group = actor.group;
+  vm_template.permissions = access::initial_permissions(actor);
+  vm_template.registered = txn.at();
+  vm_template.attributes = attributes;
+  vm_template.attributes.erase("NAME");
+  vm_template.attributes.erase("TEMPLATE_ID");
+  return insert_template(txn, std::move(vm_template));
+}
+
 }  // namespace
 
 access::Subject subject_of(const VmTemplate& vm_template) {
@@ -23,22 +45,18 @@ access::Subject subject_of(const VmTemplate& vm_template) {
 
 Result<TemplateId> create_template(db::Txn& txn, const access::Actor& actor,
                                    const Settings& settings, const text::Template& ask) {
-  access::Subject fresh;
-  fresh.kind = access::Resource::kTemplate;
-  CHECK_OK(access::authorize(txn, actor, access::Op::kCreate, fresh));
-  VmTemplate vm_template;
-  vm_template.name = ask.get("NAME");
-  CHECK_OK(access::check_name("virtual machine template", vm_template.name));
+  CHECK_OK(check_may_create(txn, actor));
+  CHECK_OK(access::check_name("virtual machine template", ask.get("NAME")));
   CHECK_OK(check_restricted(actor, settings.restricted_attributes, ask, {}, "VM Template"));
-  CHECK_OK(check_name_free(txn, {}, actor.user, vm_template.name));
-  vm_template.owner = actor.user;
-  vm_template.group = actor.group;
-  vm_template.permissions = access::initial_permissions(actor);
-  vm_template.registered = txn.at();
-  vm_template.attributes = ask;
-  vm_template.attributes.erase("NAME");
-  vm_template.attributes.erase("TEMPLATE_ID");
-  return insert_template(txn, std::move(vm_template));
+  return insert_for(txn, actor, ask.get("NAME"), ask);
+}
+
+Result<TemplateId> clone_template(db::Txn& txn, const access::Actor& actor, TemplateId source,
+                                  const std::string& name) {
+  CHECK_OK(check_may_create(txn, actor));
+  const auto original = TRY(find_template(txn, source));
+  CHECK_OK(access::check_name("virtual machine template", name));
+  return insert_for(txn, actor, name, original.attributes);
 }
 
 Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& name) {

@@ -34,6 +34,10 @@ struct VmTemplate {
 [[nodiscard]] Result<TemplateId> create_template(db::Txn& txn, const access::Actor& actor,
                                                  const Settings& settings,
                                                  const text::Template& ask);
+/// A template of the caller's own, as `source` is now. Checks CREATE TEMPLATE itself; restricted
+/// attributes of the source come along. \returns kDenied, kInvalid (name), kConflict (name taken)
+[[nodiscard]] Result<TemplateId> clone_template(db::Txn& txn, const access::Actor& actor,
+                                                TemplateId source, const std::string& name);
 void delete_template(db::Txn& txn, TemplateId id);
 [[nodiscard]] Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& name);
 struct TemplateChange {

@@ -21,6 +21,11 @@ struct DeleteTemplate {
   TemplateId vm_template;
   bool is_recursive = false;
 };
+struct CloneTemplate {
+  TemplateId vm_template;
+  std::string name;
+  bool clones_images = false;
+};
 struct InstantiateTemplate {
   TemplateId vm_template;
   std::string name;
@@ -81,6 +86,18 @@ Result<TemplateId> delete_template(Call& call, const DeleteTemplate& ask) {
   CHECK_OK(check_not_recursive(ask.is_recursive));
   compute::delete_template(call.txn(), ask.vm_template);
   return ask.vm_template;
+}
+
+Result<void> may_create_clone(Call& call, const CloneTemplate&) {
+  return need_create(call, access::Resource::kTemplate);
+}
+
+Result<TemplateId> clone_template(Call& call, const CloneTemplate& ask) {
+  if (ask.clones_images) {
+    return fail(Errc::kInvalid, "Cloning template {} together with its images is not provided yet:"
+                " clone the images one by one", ask.vm_template);
+  }
+  return compute::clone_template(call.txn(), call.actor(), ask.vm_template, ask.name);
 }
 
 Result<void> may_create_vm(Call& call, const InstantiateTemplate&) {
@@ -164,6 +181,15 @@ void add_life_cycle(Registry<Call>& registry) {
           .needs("CREATE TEMPLATE", &may_create_template)
           .legacy_code(Errc::kConflict, kAllocateCode)
           .doc("Keeps a VM template; its NAME must be there.")
+          .answers("id of the new template"),
+      method("one.template.clone", &clone_template)
+          .writes()
+          .args("template", "name", "clone_images")
+          .required(2)
+          .needs("CREATE TEMPLATE", &may_create_clone)
+          .needs("USE TEMPLATE", on_template<Op::kUse>)
+          .doc("Copies a template under a new name, for the caller. Its disks go on naming the "
+               "same images: cloning those with it is not provided yet.")
           .answers("id of the new template"),
       method("one.template.delete", &delete_template)
           .writes()
