@@ -1,5 +1,6 @@
 #include "access/internal/acl_bits.h"
 #include "access/internal/acl_rows.h"
+#include "db/counters.h"
 
 namespace neph::access::internal {
 namespace {
@@ -17,8 +18,7 @@ std::int64_t just(Resource kind, std::int64_t id) {
 
 AclId insert_acl(db::Txn& txn, const AclRule& rule) {
   AclRule numbered = rule;
-  numbered.id = AclId{*txn.value<std::int64_t>(
-      "UPDATE counters SET next = next + 1 WHERE name = 'acl' RETURNING next - 1")};
+  numbered.id = db::take_id<AclId>(txn, "acl");
   insert_acl_as(txn, numbered);
   return numbered.id;
 }

@@ -1,11 +1,11 @@
 #include "access/internal/acl_rows.h"
 #include "access/internal/group_rows.h"
+#include "db/counters.h"
 
 namespace neph::access::internal {
 
 GroupId insert_group(db::Txn& txn, std::string_view name) {
-  const GroupId id{*txn.value<std::int64_t>(
-      "UPDATE counters SET next = next + 1 WHERE name = 'group' RETURNING next - 1")};
+  const auto id = db::take_id<GroupId>(txn, "group");
   insert_group_as(txn, id, name);
   return id;
 }

@@ -1,12 +1,12 @@
 #include "access/internal/acl_rows.h"
 #include "access/internal/user_rows.h"
+#include "db/counters.h"
 
 namespace neph::access::internal {
 
 UserId insert_user(db::Txn& txn, const User& user) {
   User numbered = user;
-  numbered.id = UserId{*txn.value<std::int64_t>(
-      "UPDATE counters SET next = next + 1 WHERE name = 'user' RETURNING next - 1")};
+  numbered.id = db::take_id<UserId>(txn, "user");
   insert_user_as(txn, numbered);
   return numbered.id;
 }

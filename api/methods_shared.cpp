@@ -101,11 +101,6 @@ Result<void> need_admin(Call& call) {
   return fail(Errc::kDenied, "Only members of group 0 may do this.");
 }
 
-access::PermissionChange permission_change(std::vector<std::int64_t> bits) {
-  NEPH_ASSERT(bits.size() == 9);
-  return {std::move(bits)};
-}
-
 EscapedText as_document(std::string_view xml) { return {text::xml_escaped(xml)}; }
 
 Result<EscapedText> show(Call& call, ObjectKind kind, std::int64_t id) {

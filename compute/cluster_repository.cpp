@@ -1,4 +1,5 @@
 #include "compute/internal/cluster_rows.h"
+#include "db/counters.h"
 
 namespace neph::compute {
 
@@ -7,10 +8,7 @@ std::optional<ClusterId> find_cluster_by_name(db::Txn& txn, std::string_view nam
 }
 
 ClusterId insert_cluster(db::Txn& txn, const Cluster& cluster) {
-  const auto id = ClusterId{
-      txn.value<std::int64_t>(
-             "UPDATE counters SET next = next + 1 WHERE name = 'cluster' RETURNING next - 1")
-          .value()};
+  const auto id = db::take_id<ClusterId>(txn, "cluster");
   txn.exec("INSERT INTO clusters (id, name, template) VALUES (?, ?, ?)", id, cluster.name,
            cluster.attributes.to_text());
   txn.touch(ObjectKind::kCluster, id);

@@ -2,6 +2,7 @@
 #include "compute/internal/host_rows.h"
 #include "compute/internal/stored.h"
 #include "compute/vm.h"
+#include "db/counters.h"
 
 namespace neph::compute {
 namespace {
@@ -110,10 +111,7 @@ void forget_host_of_ended_vms(db::Txn& txn, HostId id) {
 }
 
 HostId insert_host(db::Txn& txn, Host host) {
-  host.id =
-      HostId{txn.value<std::int64_t>(
-                    "UPDATE counters SET next = next + 1 WHERE name = 'host' RETURNING next - 1")
-                 .value()};
+  host.id = db::take_id<HostId>(txn, "host");
   with_columns(host, [&](const auto&... columns) {
     txn.exec(
         "INSERT INTO hosts (id, name, cluster_id, im_mad, vm_mad, uri, admin_state, is_reachable,"

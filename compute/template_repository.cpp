@@ -1,5 +1,6 @@
 #include "compute/internal/stored.h"
 #include "compute/internal/template_rows.h"
+#include "db/counters.h"
 
 namespace neph::compute {
 
@@ -30,10 +31,7 @@ std::optional<TemplateId> find_template_by_name(db::Txn& txn, UserId owner,
 }
 
 TemplateId insert_template(db::Txn& txn, VmTemplate vm_template) {
-  const auto id = TemplateId{
-      txn.value<std::int64_t>(
-             "UPDATE counters SET next = next + 1 WHERE name = 'template' RETURNING next - 1")
-          .value()};
+  const auto id = db::take_id<TemplateId>(txn, "template");
   txn.exec(
       "INSERT INTO vm_templates (id, name, user_id, group_id, permissions, registered_at,"
       " template) VALUES (?,?,?,?,?,?,?)",

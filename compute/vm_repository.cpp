@@ -1,6 +1,7 @@
 #include "compute/internal/stored.h"
 #include "compute/internal/vm_rows.h"
 #include "compute/vm.h"
+#include "db/counters.h"
 #include "jobs/queue.h"
 
 namespace neph::compute {
@@ -136,9 +137,7 @@ std::vector<VmId> list_pending_vms(db::Txn& txn) {
 }
 
 VmId insert_vm(db::Txn& txn, Vm vm) {
-  vm.id = VmId{txn.value<std::int64_t>(
-                      "UPDATE counters SET next = next + 1 WHERE name = 'vm' RETURNING next - 1")
-                   .value()};
+  vm.id = db::take_id<VmId>(txn, "vm");
   with_columns(vm, [&](const auto&... columns) {
     txn.exec(
         "INSERT INTO vms (id, name, user_id, group_id, permissions, state, lcm_state,"

@@ -3,6 +3,7 @@
 #include "datastore/image.h"
 #include "datastore/internal/rows.h"
 #include "datastore/internal/stored.h"
+#include "db/counters.h"
 
 namespace neph::datastore {
 
@@ -31,13 +32,6 @@ Datastore datastore_from(const db::Cursor& row) {
 }
 
 }  // namespace
-
-std::int64_t take_id(db::Txn& txn, std::string_view counter) {
-  const auto id = txn.value<std::int64_t>(
-      "UPDATE counters SET next = next + 1 WHERE name = ? RETURNING next - 1", counter);
-  NEPH_ASSERT(id.has_value());
-  return *id;
-}
 
 Result<Datastore> find_datastore(db::Txn& txn, DatastoreId id) {
   auto row = txn.query(kById, id);
@@ -81,7 +75,7 @@ void save_usage(db::Txn& txn, DatastoreId id, const datastore_driver::Usage& usa
 }
 
 DatastoreId insert_datastore(db::Txn& txn, Datastore datastore) {
-  if (!datastore.id.is_set()) datastore.id = DatastoreId{take_id(txn, "datastore")};
+  if (!datastore.id.is_set()) datastore.id = db::take_id<DatastoreId>(txn, "datastore");
   txn.exec(
       "INSERT INTO datastores(id, name, user_id, group_id, permissions, type, is_enabled, ds_mad,"
       " tm_mad, base_path, template) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -6,6 +6,7 @@
 #include "datastore/image_service.h"
 #include "datastore/internal/rows.h"
 #include "datastore/internal/rules.h"
+#include "db/counters.h"
 
 namespace neph::datastore {
 
@@ -145,7 +146,7 @@ Result<DatastoreId> ImageService::allocate_datastore(db::Txn& txn, const access:
   datastore.attributes.erase("NAME");
   datastore.attributes.erase("BASE_PATH");
   add_known_attributes(datastore);
-  datastore.id = DatastoreId{take_id(txn, "datastore")};
+  datastore.id = db::take_id<DatastoreId>(txn, "datastore");
   if (datastore.base_path.empty())
     datastore.base_path = (settings_.datastores / fmt::format("{}", datastore.id)).string();
   insert_datastore(txn, datastore);

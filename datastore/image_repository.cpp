@@ -1,6 +1,7 @@
 #include "datastore/image.h"
 #include "datastore/internal/rows.h"
 #include "datastore/internal/stored.h"
+#include "db/counters.h"
 
 namespace neph::datastore {
 
@@ -98,7 +99,7 @@ ImageUse image_use(db::Txn& txn, ImageId id) {
 }
 
 ImageId insert_image(db::Txn& txn, Image image) {
-  image.id = ImageId{take_id(txn, "image")};
+  image.id = db::take_id<ImageId>(txn, "image");
   txn.exec(
       "INSERT INTO images(id, name, user_id, group_id, permissions, type, disk_type,"
       " is_persistent, state, datastore_id, size_mb, source, format, original_path, cloning_id,"

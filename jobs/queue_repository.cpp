@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "db/counters.h"
 #include "jobs/queue.h"
 
 namespace neph::jobs {
@@ -57,19 +58,17 @@ void end(db::Txn& txn, const Job& job, JobState state, const Next& next) {
 }  // namespace
 
 JobId enqueue(db::Txn& txn, const NewJob& job) {
-  const auto id =
-      txn.value<JobId>("UPDATE counters SET next = next + 1 WHERE name = 'job' RETURNING next - 1");
-  NEPH_ASSERT(id.has_value());
+  const auto id = db::take_id<JobId>(txn, "job");
   const JobState state = job.wake_key.empty() ? JobState::kQueued : JobState::kWaiting;
   txn.exec(
       "INSERT INTO jobs(id, kind, step, state, args, user_id, host_id, datastore_id, vm_id, "
       "image_id, snapshot_id, wake_key, not_before_ms, reason, created_at_ms, changed_at_ms) "
       "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      *id, job.kind, job.step, state, job.args.to_text(), job.owner, job.host, job.datastore,
+      id, job.kind, job.step, state, job.args.to_text(), job.owner, job.host, job.datastore,
       job.vm, job.image, job.snapshot, job.wake_key, Instant{job.wake_key.empty() ? 0 : kNever},
       job.reason, txn.at(), txn.at());
-  txn.touch(ObjectKind::kJob, *id);
-  return *id;
+  txn.touch(ObjectKind::kJob, id);
+  return id;
 }
 
 Result<Job> find(db::Txn& txn, JobId id) {

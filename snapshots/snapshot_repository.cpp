@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "db/counters.h"
 #include "snapshots/snapshot.h"
 
 namespace neph::snapshots {
@@ -99,10 +100,7 @@ Bytes reserved_in(db::Txn& txn, DatastoreId datastore, SnapshotId but) {
 }
 
 SnapshotId insert_snapshot(db::Txn& txn, Snapshot snapshot) {
-  snapshot.id = txn.value<SnapshotId>(
-                       "UPDATE counters SET next = next + 1 WHERE name = 'snapshot' "
-                       "RETURNING next - 1")
-                    .value();
+  snapshot.id = db::take_id<SnapshotId>(txn, "snapshot");
   if (!snapshot.set.is_set()) snapshot.set = snapshot.id;
   txn.exec(
       "INSERT INTO snapshots(id, set_id, user_id, group_id, vm_id, disk_id, image_id, image_name, "

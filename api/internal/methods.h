@@ -44,8 +44,12 @@ template <class Tag>
 [[nodiscard]] Result<void> need_create(Call& call, access::Resource resource);
 [[nodiscard]] Result<void> need_admin(Call& call);
 
-/// The nine bits of chmod, in reading order.
-[[nodiscard]] access::PermissionChange permission_change(std::vector<std::int64_t> bits);
+/// The nine bits of a chmod's arguments, in reading order.
+template <class Chmod>
+[[nodiscard]] access::PermissionChange change_of(const Chmod& ask) {
+  return {{ask.owner_use, ask.owner_manage, ask.owner_admin, ask.group_use, ask.group_manage,
+           ask.group_admin, ask.other_use, ask.other_manage, ask.other_admin}};
+}
 /// XML, as a result: escaped once more, because it travels inside of XML.
 [[nodiscard]] EscapedText as_document(std::string_view xml);
 /// Document of one object the caller may USE.

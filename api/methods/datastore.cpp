@@ -83,12 +83,6 @@ Result<DatastoreId> enable_datastore(Call& call, const EnableDatastore& ask) {
   return ask.datastore;
 }
 
-access::PermissionChange change_of(const ChmodDatastore& ask) {
-  return permission_change({ask.owner_use, ask.owner_manage, ask.owner_admin,
-                            ask.group_use, ask.group_manage, ask.group_admin,
-                            ask.other_use, ask.other_manage, ask.other_admin});
-}
-
 Result<void> may_chmod(Call& call, const ChmodDatastore& ask) {
   const auto found = TRY(datastore::find_datastore(call.txn(), ask.datastore));
   const auto right = access::right_needed(found.permissions, change_of(ask));

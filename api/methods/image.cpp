@@ -134,12 +134,6 @@ Result<ImageId> chtype_image(Call& call, const ChtypeImage& ask) {
   return ask.image;
 }
 
-access::PermissionChange change_of(const ChmodImage& ask) {
-  return permission_change({ask.owner_use, ask.owner_manage, ask.owner_admin,
-                            ask.group_use, ask.group_manage, ask.group_admin,
-                            ask.other_use, ask.other_manage, ask.other_admin});
-}
-
 Result<void> may_chmod(Call& call, const ChmodImage& ask) {
   const auto image = TRY(datastore::find_image(call.txn(), ask.image));
   const auto right = access::right_needed(image.permissions, change_of(ask));

@@ -132,12 +132,6 @@ Result<TemplateId> rename_template(Call& call, const RenameTemplate& ask) {
   return ask.vm_template;
 }
 
-access::PermissionChange change_of(const ChmodTemplate& ask) {
-  return permission_change({ask.owner_use, ask.owner_manage, ask.owner_admin,
-                            ask.group_use, ask.group_manage, ask.group_admin,
-                            ask.other_use, ask.other_manage, ask.other_admin});
-}
-
 Result<void> may_chmod(Call& call, const ChmodTemplate& ask) {
   const auto found = TRY(compute::find_template(call.txn(), ask.vm_template));
   const auto right = access::right_needed(found.permissions, change_of(ask));

@@ -169,12 +169,6 @@ Result<VmId> rename_vm(Call& call, const RenameVm& ask) {
   return ask.vm;
 }
 
-access::PermissionChange change_of(const ChmodVm& ask) {
-  return permission_change({ask.owner_use, ask.owner_manage, ask.owner_admin,
-                            ask.group_use, ask.group_manage, ask.group_admin,
-                            ask.other_use, ask.other_manage, ask.other_admin});
-}
-
 Result<void> may_chmod(Call& call, const ChmodVm& ask) {
   const auto vm = TRY(compute::find_vm(call.txn(), ask.vm));
   const auto right = access::right_needed(vm.permissions, change_of(ask));

@@ -5,9 +5,6 @@
 /// What only this room reads and writes of its rows.
 namespace neph::datastore {
 
-/// The next id of the counter of that name.
-[[nodiscard]] std::int64_t take_id(db::Txn& txn, std::string_view counter);
-
 /// Inserts under `datastore.id`, or under the next id when that is unset; touches it.
 DatastoreId insert_datastore(db::Txn& txn, Datastore datastore);
 /// Name, owner, permissions, whether enabled, attributes; touches it.
