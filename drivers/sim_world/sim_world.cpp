@@ -246,6 +246,17 @@ std::optional<Domain> SimWorld::find_domain(const GuestRef& guest) const {
   });
 }
 
+std::map<DomainKey, Domain> SimWorld::list_domains() const {
+  return look([](const State& state) { return state.domains; });
+}
+
+Reach SimWorld::reach_of(const std::string& host) const {
+  return look([&](const State& state) {
+    const auto at = state.hosts.find(host);
+    return at == state.hosts.end() ? Reach::kUp : at->second.reach;
+  });
+}
+
 void SimWorld::inject(Fault fault) {
   const std::scoped_lock lock(mutex_);
   faults_.inject(std::move(fault));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -108,6 +109,9 @@ class SimWorld {
   [[nodiscard]] std::optional<File> find_file(const std::string& path) const;
   [[nodiscard]] std::vector<std::string> list_files() const;
   [[nodiscard]] std::optional<Domain> find_domain(const GuestRef& guest) const;
+  [[nodiscard]] std::map<DomainKey, Domain> list_domains() const;
+  /// kUp for one that nobody has named yet.
+  [[nodiscard]] Reach reach_of(const std::string& host) const;
 
   void inject(Fault fault);
   void clear_faults();

@@ -4,6 +4,7 @@
 
 #include "compute/host.h"
 #include "jobs/queue.h"
+#include "tests/support/invariants.h"
 
 namespace neph {
 namespace {
@@ -87,7 +88,9 @@ void Site::install() {
 }
 
 void Site::TearDown() {
-  EXPECT_EQ(world_->violations(), std::vector<std::string>{});
+  const auto complaints = read<invariants::Complaints>(
+      [this](db::Txn& txn) { return invariants::check_always(txn, *world_); });
+  EXPECT_EQ(complaints, invariants::Complaints{});
   lanes_.drop_all();
 }
 
