@@ -61,7 +61,8 @@ std::string resources_text(std::int64_t resource) {
 /// HOST, CLUSTER, ACL and ZONE belong to the administrators; USER and GROUP have their own rules.
 bool has_bits(Resource kind) {
   return kind == Resource::kVm || kind == Resource::kNet || kind == Resource::kImage ||
-         kind == Resource::kTemplate || kind == Resource::kDatastore;
+         kind == Resource::kTemplate || kind == Resource::kDatastore ||
+         kind == Resource::kSecurityGroup;
 }
 
 bool is_own(const Actor& actor, const Subject& subject) {

@@ -29,6 +29,7 @@ enum class Resource : std::int64_t {
   kDatastore = 0x1000'0000'0000,
   kCluster = 0x2000'0000'0000,
   kZone = 0x8000'0000'0000,
+  kSecurityGroup = 0x1'0000'0000'0000,
 };
 [[nodiscard]] std::string_view name_of(Resource resource);  ///< "VM", "NET" ..., as in ACL text
 

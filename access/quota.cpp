@@ -24,12 +24,13 @@ struct Section {
   std::vector<std::string_view> metrics;
 };
 
-const std::array<Section, 3>& sections() {
-  static const std::array<Section, 3> kSections = {{
+const std::array<Section, 4>& sections() {
+  static const std::array<Section, 4> kSections = {{
       {"VM", false, {"VMS", "RUNNING_VMS", "CPU", "RUNNING_CPU", "MEMORY", "RUNNING_MEMORY",
                      "SYSTEM_DISK_SIZE"}},
       {"DATASTORE", true, {"IMAGES", "SIZE"}},
       {"IMAGE", true, {"RVMS"}},
+      {"NETWORK", true, {"LEASES"}},
   }};
   return kSections;
 }
@@ -97,7 +98,7 @@ Result<Limits> read_template(const text::Template& ask) {
     const auto section = std::ranges::find(sections(), attribute.name, &Section::name);
     const auto* vector = std::get_if<text::Vector>(&attribute.value);
     if (section == sections().end())
-      return fail(Errc::kInvalid, "Quota {} is not served; VM, DATASTORE and IMAGE are",
+      return fail(Errc::kInvalid, "Quota {} is not served; VM, DATASTORE, IMAGE and NETWORK are",
                   attribute.name);
     if (vector == nullptr)
       return fail(Errc::kInvalid, "Quota {} must be a vector, {} = [ ... ]", attribute.name,

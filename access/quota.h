@@ -8,14 +8,14 @@
 #include "text/template.h"
 
 /// Quotas. Limits are rows; what is used is kept by the database's own triggers, by the definition
-/// in the views vm_usage and image_usage, in the transaction of each change. So
+/// in the views vm_usage, image_usage and lease_usage, in the transaction of each change. So
 /// nothing has to be given back and nothing can drift. Units: OpenNebula's (MB, CPU as a factor).
 namespace neph::access {
 
 struct QuotaUse {
-  std::string section;  ///< "VM", "DATASTORE", "IMAGE"
-  std::string key;      ///< id of the datastore or image, "" for VM
-  std::string metric;   ///< "VMS", "CPU", "SIZE" ...
+  std::string section;  ///< "VM", "DATASTORE", "IMAGE", "NETWORK"
+  std::string key;      ///< id of the datastore, image or network, "" for VM
+  std::string metric;   ///< "VMS", "CPU", "SIZE", "LEASES" ...
   double limit = -1;    ///< -1 the default, -2 unlimited
   double used = 0;
 };
@@ -24,7 +24,8 @@ enum class QuotaOwner { kUser = 1, kGroup = 2 };
 /// Sorted by section, key, metric; what has a limit or is used.
 [[nodiscard]] std::vector<QuotaUse> list_quotas(db::Txn& txn, QuotaOwner kind, std::int64_t owner);
 
-/// The template of one.user.quota: VM=[...], DATASTORE=[ID=...,...], IMAGE=[ID=...,...]. Touches
+/// The template of one.user.quota: VM=[...], DATASTORE=[ID=...,...], IMAGE=[ID=...,...],
+/// NETWORK=[ID=...,...]. Touches
 /// the owner. \returns kInvalid naming the attribute, kWrongState for user 0 and group 0
 Result<void> set_quota(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
                        const text::Template& ask);

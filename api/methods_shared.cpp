@@ -43,6 +43,8 @@ Result<access::Subject> find_in_rows(Call& call, ObjectKind kind, std::int64_t i
     case ObjectKind::kAcl:
     case ObjectKind::kSnapshot:
     case ObjectKind::kJob:
+    case ObjectKind::kNetwork:
+    case ObjectKind::kSecurityGroup:
     case ObjectKind::kQuota: return find_in_view(call, kind, id);
   }
   return find_in_view(call, kind, id);

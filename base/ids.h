@@ -30,6 +30,9 @@ using TemplateId = Id<struct TemplateTag>;
 using VmId = Id<struct VmTag>;
 using DiskId = Id<struct DiskTag>;  ///< number of a disk within its VM
 using NicId = Id<struct NicTag>;    ///< number of a NIC within its VM
+using NetworkId = Id<struct NetworkTag>;
+using AddressRangeId = Id<struct AddressRangeTag>;  ///< number of a range within its network
+using SecurityGroupId = Id<struct SecurityGroupTag>;
 using SnapshotId = Id<struct SnapshotTag>;
 using JobId = Id<struct JobTag>;
 
@@ -47,6 +50,8 @@ enum class ObjectKind {
   kSnapshot = 10,
   kJob = 11,
   kQuota = 12,
+  kNetwork = 13,
+  kSecurityGroup = 14,
 };
 
 }  // namespace neph

@@ -17,6 +17,7 @@ constexpr auto kVmMetrics = std::to_array<std::string_view>(
     {"CPU", "MEMORY", "PCI_DEV", "PCI_NIC", "RUNNING_CPU", "RUNNING_MEMORY", "RUNNING_PCI_DEV",
      "RUNNING_PCI_NIC", "RUNNING_VMS", "SYSTEM_DISK_SIZE", "VMS"});
 constexpr auto kDatastoreMetrics = std::to_array<std::string_view>({"IMAGES", "SIZE"});
+constexpr auto kNetworkMetrics = std::to_array<std::string_view>({"LEASES"});
 constexpr auto kImageMetrics = std::to_array<std::string_view>({"RVMS"});
 
 /// Two decimals at most, none where they are zero.
@@ -89,7 +90,7 @@ void write_permissions(text::XmlWriter& xml, access::Permissions permissions) {
 
 void write_quotas(text::XmlWriter& xml, const std::vector<QuotaUse>& quotas) {
   write_section(xml, quotas, {"DATASTORE_QUOTA", "DATASTORE", kDatastoreMetrics});
-  xml.empty("NETWORK_QUOTA");
+  write_section(xml, quotas, {"NETWORK_QUOTA", "NETWORK", kNetworkMetrics});
   write_section(xml, quotas, {"VM_QUOTA", "VM", kVmMetrics});
   write_section(xml, quotas, {"IMAGE_QUOTA", "IMAGE", kImageMetrics});
 }

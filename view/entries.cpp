@@ -195,6 +195,8 @@ Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
     case ObjectKind::kJob:
       return read_job(txn, JobId{id});
     case ObjectKind::kQuota:
+    case ObjectKind::kNetwork:
+    case ObjectKind::kSecurityGroup:
       break;
   }
   return fail(Errc::kNotFound, "objects of kind {} are not shown", static_cast<int>(kind));
@@ -221,6 +223,8 @@ std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
     case ObjectKind::kJob:
       return list_shown_jobs(txn);
     case ObjectKind::kQuota:
+    case ObjectKind::kNetwork:
+    case ObjectKind::kSecurityGroup:
       return {};
     case ObjectKind::kDatastore:
       return numbers_of(datastore::list_datastores(txn));

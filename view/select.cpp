@@ -42,6 +42,10 @@ std::string_view what(ObjectKind kind) {
       return "job";
     case ObjectKind::kQuota:
       return "quota";
+    case ObjectKind::kNetwork:
+      return "virtual network";
+    case ObjectKind::kSecurityGroup:
+      return "security group";
   }
   return "object";
 }

@@ -16,6 +16,8 @@ std::string_view object_name(ObjectKind kind) {
     case ObjectKind::kSnapshot: return "snapshot";
     case ObjectKind::kJob: return "job";
     case ObjectKind::kQuota: return "quota";
+    case ObjectKind::kNetwork: return "virtual network";
+    case ObjectKind::kSecurityGroup: return "security group";
   }
   return "-";
 }

@@ -1,0 +1,54 @@
+#include "network/security_group.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "network/internal/security_group_list.h"
+
+namespace neph::network {
+namespace {
+
+/// A rule of all protocols without an address, for everything in or out.
+bool allows_all(const SecurityGroup& group, std::string_view direction) {
+  const auto rules = group.attributes.vectors("RULE");
+  return std::ranges::any_of(rules, [&](const text::Vector* rule) {
+    return rule->get("PROTOCOL") == "ALL" && rule->get("RULE_TYPE") == direction &&
+           !rule->has("IP") && !rule->has("NETWORK_ID");
+  });
+}
+
+}  // namespace
+
+bool allows_everything(const SecurityGroup& group) {
+  return allows_all(group, "INBOUND") && allows_all(group, "OUTBOUND");
+}
+
+Result<std::vector<SecurityGroupId>> parse_security_groups(std::string_view list) {
+  std::vector<SecurityGroupId> groups;
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    std::string_view word = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    if (word.empty()) continue;
+    std::int64_t id = -1;
+    const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (problem != std::errc{} || end != word.data() + word.size() || id < 0)
+      return fail(Errc::kInvalid, "SECURITY_GROUPS: \"{}\" is no id of a security group", word);
+    groups.emplace_back(id);
+  }
+  return groups;
+}
+
+access::Subject subject_of(const SecurityGroup& group) {
+  return {.kind = access::Resource::kSecurityGroup,
+          .id = group.id.value,
+          .name = group.name,
+          .owner = group.owner,
+          .group = group.group,
+          .permissions = group.permissions,
+          .clusters = {}};
+}
+
+}  // namespace neph::network
