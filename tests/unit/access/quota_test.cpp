@@ -156,7 +156,8 @@ TEST_F(Quotas, NonsenseIsRefusedByName) {
       {"DATASTORE=[SIZE=1]", "DATASTORE/ID"},
       {"DATASTORE=[ID=-1,SIZE=1]", "DATASTORE/ID"},
       {"IMAGE=[ID=1x,RVMS=1]", "IMAGE/ID"},
-      {"NETWORK=[ID=1,LEASES=1]", "NETWORK"},
+      {"NETWORK=[LEASES=1]", "NETWORK/ID"},
+      {"SECGROUP=[ID=1]", "SECGROUP"},
       {"VM=1", "VM"}};
   for (const auto& [text, culprit] : cases) {
     const auto refused = limit_anna(text);
