@@ -24,19 +24,18 @@ compute::Settings vm_settings(Duration shutdown_limit) {
 
 }  // namespace
 
-Site::Daemon::Daemon(db::Database& database, sim::SimWorld& world, Lanes& lanes,
-                     Duration shutdown_limit)
-    : hypervisor(world),
-      storage(world),
-      drivers{{{"dummy", &hypervisor}}, {{"local", &storage}}},
-      store(database, lanes),
-      board(lanes.clock()),
+Site::Daemon::Daemon(Site& site, db::Database& database)
+    : hypervisor(*site.world_),
+      storage(*site.world_),
+      drivers(site.wire({{{"dummy", &hypervisor}}, {{"local", &storage}}})),
+      store(database, site.lanes_),
+      board(site.lanes_.clock()),
       images(image_settings(), drivers),
-      vms(vm_settings(shutdown_limit), drivers),
+      vms(vm_settings(site.shutdown_limit_), drivers),
       hosts(vms.settings(), drivers),
       snapshots({}, vms),
-      runner(store, lanes, board, {}),
-      watcher(store, lanes, vms) {
+      runner(store, site.lanes_, board, {}),
+      watcher(store, site.lanes_, vms) {
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
@@ -44,15 +43,21 @@ Site::Daemon::Daemon(db::Database& database, sim::SimWorld& world, Lanes& lanes,
   runner.start();
 }
 
-void Site::SetUp() {
+Result<std::unique_ptr<db::Database>> Site::open_store() { return db::Database::open(":memory:"); }
+
+sim::WorldConfig Site::world_config() {
   sim::WorldConfig config;
   config.evidence = sim::Evidence::kPinnedContents;
-  world_ = std::make_unique<sim::SimWorld>(lanes_.clock(), config);
-  auto opened = db::Database::open(":memory:");
+  return config;
+}
+
+void Site::SetUp() {
+  world_ = std::make_unique<sim::SimWorld>(world_clock(), world_config());
+  auto opened = open_store();
   ASSERT_TRUE(opened) << opened.error().text();
   database_ = std::move(*opened);
   install();
-  daemon_ = std::make_unique<Daemon>(*database_, *world_, lanes_, shutdown_limit_);
+  start();
   const auto host = run<HostId>([this](db::Txn& txn) {
     return daemon_->hosts.allocate(txn, host_, "dummy", "dummy", ClusterId{0});
   });
@@ -95,11 +100,17 @@ void Site::TearDown() {
 }
 
 void Site::kill() {
-  lanes_.drop_all();
-  daemon_.reset();
-  daemon_ = std::make_unique<Daemon>(*database_, *world_, lanes_, shutdown_limit_);
+  cut();
+  start();
   settle();
 }
+
+void Site::cut() {
+  lanes_.drop_all();
+  daemon_.reset();
+}
+
+void Site::start() { daemon_ = std::make_unique<Daemon>(*this, *database_); }
 
 void Site::pass(Duration time) { lanes_.advance(time); }
 

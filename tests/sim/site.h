@@ -33,6 +33,15 @@ class Site : public testing::Test {
 
   /// Ends the controller without a word and starts another one over the same store.
   void kill();
+  /// The first half of it: nothing is left but the store and the world.
+  void cut();
+  /// The second half: nothing has run yet.
+  void start();
+  /// What a test may replace.
+  [[nodiscard]] virtual Result<std::unique_ptr<db::Database>> open_store();
+  [[nodiscard]] virtual sim::WorldConfig world_config();
+  [[nodiscard]] virtual Clock& world_clock() { return lanes_.clock(); }
+  [[nodiscard]] virtual DriverCatalogue wire(DriverCatalogue plain) { return plain; }
   void settle() { lanes().run_until_idle(); }
   void pass(Duration time);
 
@@ -72,6 +81,7 @@ class Site : public testing::Test {
   access::Actor admin_;
   ImageId base_;
   Duration shutdown_limit_{60'000};
+  std::unique_ptr<db::Database> database_;
 
  private:
   void install();
@@ -79,12 +89,11 @@ class Site : public testing::Test {
   // Outlive the controllers: time and the world go on.
   ManualLanes lanes_;
   std::unique_ptr<sim::SimWorld> world_;
-  std::unique_ptr<db::Database> database_;
   std::unique_ptr<Daemon> daemon_;
 };
 
 struct Site::Daemon {
-  Daemon(db::Database& database, sim::SimWorld& world, Lanes& lanes, Duration shutdown_limit);
+  Daemon(Site& site, db::Database& database);
 
   hypervisor_driver::SimHypervisor hypervisor;
   datastore_driver::SimDatastore storage;
