@@ -191,8 +191,9 @@ Result<Release> plan_end(db::Txn& txn, const Vm& vm, const Tools& tools,
   release.storage = TRY(tools.drivers.datastore(plan.system_tm_mad));
   release.cuts = true;
   for (const VmDisk& disk : plan.disks) {
-    if (!disk.is_present) continue;
-    if (is_held(txn, disk)) held.push_back(disk.id);
+    // A prolog that failed has made some files and written down none of them.
+    if (disk.path.empty()) continue;
+    if (disk.is_present && is_held(txn, disk)) held.push_back(disk.id);
     else add_layers(disk, release.files);
   }
   if (!vm.memory_path.empty()) release.files.push_back(vm.memory_path);
