@@ -272,6 +272,7 @@ std::vector<std::string> SimWorld::violations() const {
 }
 
 Result<Struck> SimWorld::begin(const Scene& scene) {
+  if (tracer_) tracer_(scene, Moment::kBefore);
   const Struck struck = change([&](State&) { return faults_.strike(scene); });
   const bool is_host_struck = !scene.host.empty();
   if (is_host_struck && struck.find(FaultKind::kHostUnreachable)) cut_host(scene.host);

@@ -57,6 +57,9 @@ struct GuestRef {
 class SimWorld {
  public:
   using Listener = std::function<void(const WorldEvent&)>;
+  /// When a tracer is called: before a verb does anything, and when its work is done.
+  enum class Moment { kBefore = 1, kAfter = 2 };
+  using Tracer = std::function<void(const Scene&, Moment)>;
 
   /// The clock must outlive the world. A journal that cannot be read or written is logged once,
   /// and the world goes on without one.
@@ -115,6 +118,9 @@ class SimWorld {
 
   void inject(Fault fault);
   void clear_faults();
+  /// Told of every call of a driver, on its thread and without a lock. It may throw, as a power
+  /// cut at that moment would. Set before the drivers are used.
+  void trace(Tracer tracer) { tracer_ = std::move(tracer); }
   /// What must never happen and did, in words: torn copies, two writers, files lost in use.
   [[nodiscard]] std::vector<std::string> violations() const;
 
@@ -131,6 +137,10 @@ class SimWorld {
   }
   /// Counts the call, lets hosts and domains meet their faults, and fails it where ordered.
   [[nodiscard]] Result<Struck> begin(const Scene& scene);
+  /// The work of that call is done, or has failed.
+  void end(const Scene& scene) {
+    if (tracer_) tracer_(scene, Moment::kAfter);
+  }
   /// Replaces the listener of `owner`. When nullptr is set and the call has returned, the old
   /// one is not called any more. The listener runs on the thread that caused the event.
   void listen(const void* owner, Listener listener);
@@ -159,6 +169,7 @@ class SimWorld {
   mutable State state_;       ///< mutable: lookers share the finders that return pointers
   FaultPlan faults_;
   std::unique_ptr<Journal> journal_;
+  Tracer tracer_;
   /// Held while listeners run. Recursive, since a listener may call a driver.
   std::recursive_mutex delivery_mutex_;
   std::vector<std::pair<const void*, Listener>> listeners_;

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <random>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "db/database.h"
 #include "tests/support/lossy_disk.h"
@@ -14,6 +16,9 @@ namespace neph {
 namespace {
 
 using Effect = LossyDisk::Effect;
+
+/// The log is written back more often than in the product, so that many cuts strike that, too.
+constexpr const char* kSmallLog = "PRAGMA wal_autocheckpoint = 40";
 
 /// What was found after power cuts.
 struct Verdict {
@@ -30,18 +35,20 @@ struct Verdict {
 /// many they are, and removes those of transaction n - kLife.
 class Ledger {
  public:
-  /// \param pragma  run after each opening, empty for the product's own settings
-  Ledger(std::uint64_t seed, std::string pragma) : random_(seed), pragma_(std::move(pragma)) {
+  /// \param pragmas  run after each opening; none for the product's own settings
+  Ledger(std::uint64_t seed, std::vector<std::string> pragmas) : random_(seed) {
     open();
     (void)database_->transact_one({}, [](db::Txn& txn) -> Result<int> {
       txn.exec("CREATE TABLE ledger(n INTEGER, part INTEGER, parts INTEGER, text TEXT)");
       return 0;
     });
+    pragmas_ = std::move(pragmas);
+    set_pragmas();
   }
 
   /// Writes until the power goes at one of the next effects, starts again and looks.
   Verdict cut_and_look() {
-    int left = static_cast<int>(random_() % 160);
+    int left = static_cast<int>(random_() % 400);
     disk_.watch([&](Effect, std::string_view) {
       if (left-- == 0) disk_.power_cut(random_());
     });
@@ -68,7 +75,11 @@ class Ledger {
     auto opened = db::Database::open(disk_.path("nephd.db"));
     if (!opened) return;
     database_ = std::move(*opened);
-    if (!pragma_.empty()) database_->read({}, [&](db::Txn& txn) { txn.exec(pragma_); });
+    set_pragmas();
+  }
+  void set_pragmas() {
+    for (const auto& pragma : pragmas_)
+      database_->read({}, [&](db::Txn& txn) { txn.exec(pragma); });
   }
 
   /// Several transactions in one commit, as the store lane groups them.
@@ -116,17 +127,17 @@ class Ledger {
 
   LossyDisk disk_;
   std::mt19937_64 random_;
-  std::string pragma_;
+  std::vector<std::string> pragmas_;
   std::unique_ptr<db::Database> database_;
   std::int64_t begun_ = 0;
   std::int64_t acknowledged_ = 0;
 };
 
 /// Some power cuts in each of many stores.
-Verdict try_stores(int stores, const std::string& pragma) {
+Verdict try_stores(int stores, const std::vector<std::string>& pragmas) {
   Verdict all;
   for (int seed = 0; seed < stores; ++seed) {
-    Ledger ledger(static_cast<std::uint64_t>(seed), pragma);
+    Ledger ledger(static_cast<std::uint64_t>(seed), pragmas);
     Verdict one;
     // What is damaged once tells nothing more.
     for (int cut = 0; cut < 10 && one.torn == 0; ++cut) one += ledger.cut_and_look();
@@ -136,8 +147,8 @@ Verdict try_stores(int stores, const std::string& pragma) {
 }
 
 /// \returns the number of transactions that were acknowledged
-std::int64_t expect_nothing_lost(int cuts, const std::string& pragma) {
-  Ledger ledger(1, pragma);
+std::int64_t expect_nothing_lost(int cuts, const std::vector<std::string>& pragmas) {
+  Ledger ledger(1, pragmas);
   for (int cut = 0; cut < cuts; ++cut) {
     const Verdict verdict = ledger.cut_and_look();
     EXPECT_EQ(verdict.torn, 0) << "power cut " << cut;
@@ -150,20 +161,19 @@ std::int64_t expect_nothing_lost(int cuts, const std::string& pragma) {
 TEST(StoreCrash, EveryAcknowledgedTransactionSurvivesAPowerCutWhole) {
   const int factor = std::getenv("NEPH_FULL") == nullptr ? 1 : 10;
   const int cuts = 40 * factor;
-  // The log is written back more often than in the product, so that many cuts strike that, too.
   const int more = 600 * factor;
   const auto kept =
-      expect_nothing_lost(cuts, "") + expect_nothing_lost(more, "PRAGMA wal_autocheckpoint = 40");
+      expect_nothing_lost(cuts, {}) + expect_nothing_lost(more, {kSmallLog});
   std::printf("[   NOTE   ] %d power cuts of the store in %ld transactions, lost: 0, torn: 0\n",
               cuts + more, static_cast<long>(kept));
 }
 
 TEST(StoreCrash, WithoutSyncsTheSameCutsTearIt) {
-  EXPECT_GT(try_stores(10, "PRAGMA synchronous = OFF").torn, 0);
+  EXPECT_GT(try_stores(10, {"PRAGMA synchronous = OFF", kSmallLog}).torn, 0);
 }
 
 TEST(StoreCrash, WithFewerSyncsTheSameCutsLoseWhatWasAcknowledgedButTearNothing) {
-  const Verdict verdict = try_stores(10, "PRAGMA synchronous = NORMAL");
+  const Verdict verdict = try_stores(10, {"PRAGMA synchronous = NORMAL", kSmallLog});
   EXPECT_GT(verdict.missing, 0);
   EXPECT_EQ(verdict.torn, 0);
 }

@@ -27,7 +27,7 @@ compute::Settings vm_settings(Duration shutdown_limit) {
 Site::Daemon::Daemon(Site& site, db::Database& database)
     : hypervisor(*site.world_),
       storage(*site.world_),
-      drivers(site.wire({{{"dummy", &hypervisor}}, {{"local", &storage}}})),
+      drivers{{{"dummy", &hypervisor}}, {{"local", &storage}}},
       store(database, site.lanes_),
       board(site.lanes_.clock()),
       images(image_settings(), drivers),

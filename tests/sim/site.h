@@ -41,7 +41,6 @@ class Site : public testing::Test {
   [[nodiscard]] virtual Result<std::unique_ptr<db::Database>> open_store();
   [[nodiscard]] virtual sim::WorldConfig world_config();
   [[nodiscard]] virtual Clock& world_clock() { return lanes_.clock(); }
-  [[nodiscard]] virtual DriverCatalogue wire(DriverCatalogue plain) { return plain; }
   void settle() { lanes().run_until_idle(); }
   void pass(Duration time);
 

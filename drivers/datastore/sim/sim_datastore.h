@@ -59,6 +59,7 @@ class SimDatastore final : public Driver {
     if (!scene.source_path.empty()) CHECK_OK(check_path(scene.source_path));
     const sim::Struck struck = TRY(world_.begin(scene));
     Result<T> answer = body(struck);
+    world_.end(scene);
     const sim::Fault* lost = struck.find(sim::FaultKind::kLostAnswer);
     if (lost != nullptr && answer) return tl::unexpected(lost->error);
     return answer;

@@ -62,6 +62,7 @@ class SimHypervisor final : public Driver {
     const sim::Struck struck = TRY(world_.begin(scene));
     CHECK_OK(connect(host));
     Result<T> answer = body(struck);
+    world_.end(scene);
     const sim::Fault* lost = struck.find(sim::FaultKind::kLostAnswer);
     if (lost != nullptr && answer) return tl::unexpected(lost->error);
     return answer;

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/crash/power.h"
+#include "tests/sim/site.h"
+#include "tests/support/invariants.h"
+#include "tests/support/lossy_disk.h"
+
+/// Where a story is played and the power goes.
+namespace neph::crash {
+
+using invariants::Complaints;
+
+/// The whole core with its store on a lossy disk. Power cuts strike before and after every call of
+/// a driver, wherever a driver sleeps, between the chunks of a copy, and in every commit before it
+/// is synced. Nothing durable happens between two of these points, so they stand for all others.
+class Stage final : public Site {
+ public:
+  explicit Stage(std::uint64_t seed) : seed_(seed) {}
+  ~Stage() override;
+  void TestBody() override {}
+
+  /// A controller, a host and an image, at rest.
+  void open() { SetUp(); }
+  /// Another controller over what the power cut has left.
+  void restart();
+  /// Lets time pass; PowerCut when the power goes.
+  void drive(Duration time);
+
+  // Steps of a story. A user whose request was not answered asks again; one that is refused then
+  // has been granted before.
+  void ask(const std::function<Result<void>(Stage&, db::Txn&)>& work);
+  /// A step that nobody need repeat.
+  void note_done() { is_acknowledged_ = true; }
+  void write(int disk, std::int64_t block, sim::Stamp stamp);
+  enum class Attempt { kFirst, kAgain };
+  void begin_step(Attempt attempt) {
+    is_acknowledged_ = false;
+    is_asking_again_ = attempt == Attempt::kAgain;
+  }
+  [[nodiscard]] bool is_acknowledged() const { return is_acknowledged_; }
+
+  [[nodiscard]] Power& power() { return power_; }
+  /// What is wrong with store and world when all has come to rest.
+  [[nodiscard]] Complaints complaints();
+  /// READY images that show something else than their disk did at the instant they name.
+  [[nodiscard]] Complaints wrong_images();
+  /// Ends every VM, removes every image but the first. \returns what is left all the same
+  [[nodiscard]] Complaints clean_up();
+  [[nodiscard]] std::vector<std::string> kinds_used();
+  [[nodiscard]] std::vector<std::string> kinds_there_are();
+
+  using Site::admin_;
+  using Site::base_;
+  using Site::create_vm;
+  using Site::daemon;
+  using Site::disk;
+  using Site::files_of;
+  using Site::guest_shuts_down;
+  using Site::host_;
+  using Site::image;
+  using Site::lanes;
+  using Site::open_jobs;
+  using Site::pass;
+  using Site::read;
+  using Site::run;
+  using Site::settle;
+  using Site::shown;
+  using Site::take;
+  using Site::vm;
+  using Site::world;
+
+  /// The VM that a story is about, made before it begins.
+  VmId vm_id;
+  /// The image of that name, unset when there is none.
+  [[nodiscard]] ImageId image_named(db::Txn& txn, const std::string& name) const;
+  [[nodiscard]] ImageId image_named(const std::string& name);
+  [[nodiscard]] std::optional<snapshots::Snapshot> snapshot_named(const std::string& name);
+
+ protected:
+  Result<std::unique_ptr<db::Database>> open_store() override;
+  sim::WorldConfig world_config() override;
+  Clock& world_clock() override { return clock_; }
+
+ private:
+  void watch();
+  void end_everything();
+
+  const std::uint64_t seed_;
+  int restarts_ = 0;
+  Power power_;
+  CutClock clock_{lanes().clock(), power_};
+  LossyDisk disk_;
+  bool is_acknowledged_ = false;
+  bool is_asking_again_ = false;
+  /// What each disk of the VM showed since when.
+  std::map<int, std::vector<std::pair<Instant, sim::Blocks>>> shown_by_;
+};
+
+}  // namespace neph::crash

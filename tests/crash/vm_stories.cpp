@@ -1,0 +1,124 @@
+#include "tests/crash/story.h"
+
+namespace neph::crash {
+namespace {
+
+using compute::Action;
+using compute::Recover;
+
+constexpr const char* kTwoDisks =
+    "NAME=\"vm\"\nCPU=1\nMEMORY=64\nCONTEXT=[A=\"b\"]\nDISK=[IMAGE_ID=\"{0}\"]\n"
+    "DISK=[TYPE=\"fs\",SIZE=\"10\",FORMAT=\"qcow2\"]";
+
+VmId find_named(db::Txn& txn, const std::string& name) {
+  for (const VmId id : compute::list_vms(txn, compute::Which::kAll))
+    if (compute::find_vm(txn, id)->name == name) return id;
+  return {};
+}
+
+/// A VM that is only now created, once, however often it is asked for.
+Step creates() {
+  return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
+    if (find_named(txn, "vm").is_set()) return {};
+    compute::NewVmAsk ask;
+    ask.attributes = TRY(text::Template::parse(fmt::format(kTwoDisks, stage.base_)));
+    TRY(stage.daemon().vms.allocate(txn, stage.admin_, ask));
+    return {};
+  });
+}
+
+Step finds() {
+  return does([](Stage& stage) {
+    stage.vm_id = stage.read<VmId>([](db::Txn& txn) { return find_named(txn, "vm"); });
+  });
+}
+
+sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavailable,
+                   int after = 0) {
+  return {.kind = sim::FaultKind::kError, .verb = std::string(verb), .after = after,
+          .times = times, .error = {code, "ordered", ""}};
+}
+
+Step guest_ends() {
+  return does([](Stage& stage) {
+    (void)stage.world().guest_shuts_down(compute::domain_name(stage.vm_id));
+  });
+}
+Step guest_is_slow() {
+  return does([](Stage& stage) {
+    stage.world().set_conduct(compute::domain_name(stage.vm_id),
+                              {.shutdown_takes = Duration{12'000}});
+  });
+}
+Step guest_ignores_acpi() {
+  return does([](Stage& stage) {
+    stage.world().guest_ignores_acpi(compute::domain_name(stage.vm_id));
+  });
+}
+
+Story story(std::string name, std::vector<Step> before, std::vector<Step> steps,
+            std::string_view end) {
+  return {std::move(name), std::move(before), std::move(steps), {vm_is(end)}};
+}
+
+std::vector<Story> deploy_stories() {
+  return {
+      story("a VM is deployed", {}, {creates(), finds()}, "RUNNING"),
+      story("a VM is deployed at the third attempt",
+            {meets(failing("ensure_cloned", 1)), meets(failing("ensure_started", 1))},
+            {creates(), finds()}, "RUNNING"),
+      story("a VM whose prolog fails is terminated",
+            {meets(failing("ensure_created", sim::kAlways, Errc::kInvalid))},
+            {creates(), finds(), acts(Action::kTerminate)}, "DONE"),
+      story("a VM whose boot fails is recovered",
+            {meets(failing("ensure_started", 1, Errc::kInvalid))},
+            {creates(), finds(), recovers(Recover::kRetry)}, "RUNNING"),
+      story("a VM whose boot fails is terminated",
+            {meets(failing("ensure_started", sim::kAlways, Errc::kInvalid))},
+            {creates(), finds(), acts(Action::kTerminateHard)}, "DONE"),
+  };
+}
+
+std::vector<Story> halt_stories() {
+  return {
+      story("poweroff and resume", {a_vm()}, {acts(Action::kPoweroff), acts(Action::kResume)},
+            "RUNNING"),
+      story("poweroff of a slow guest", {a_vm(), guest_is_slow()}, {acts(Action::kPoweroff)},
+            "POWEROFF"),
+      story("poweroff-hard of a guest that does not obey", {a_vm(), guest_ignores_acpi()},
+            {acts(Action::kPoweroffHard)}, "POWEROFF"),
+      story("undeploy and resume", {a_vm(2)}, {acts(Action::kUndeploy), acts(Action::kResume)},
+            "RUNNING"),
+      story("terminate", {a_vm(2)}, {acts(Action::kTerminate)}, "DONE"),
+      story("terminate-hard", {a_vm()}, {acts(Action::kTerminateHard)}, "DONE"),
+      story("terminate at the second attempt", {a_vm(), meets(failing("ensure_deleted", 1))},
+            {acts(Action::kTerminate)}, "DONE"),
+      story("recover delete", {a_vm()}, {recovers(Recover::kDelete)}, "DONE"),
+      story("the guest ends by itself", {a_vm()}, {guest_ends()}, "POWEROFF"),
+  };
+}
+
+std::vector<Story> save_stories() {
+  return {
+      story("suspend and resume", {a_vm()}, {acts(Action::kSuspend), acts(Action::kResume)},
+            "RUNNING"),
+      story("stop and resume", {a_vm()}, {acts(Action::kStop), acts(Action::kResume)}, "RUNNING"),
+      story("suspend, then terminate", {a_vm()},
+            {acts(Action::kSuspend), acts(Action::kTerminate)}, "DONE"),
+      story("suspend at the second attempt", {a_vm(), meets(failing("ensure_saved", 1))},
+            {acts(Action::kSuspend)}, "SUSPENDED"),
+      story("reboot", {a_vm()}, {acts(Action::kReboot)}, "RUNNING"),
+      story("reboot-hard", {a_vm()}, {acts(Action::kRebootHard)}, "RUNNING"),
+  };
+}
+
+}  // namespace
+
+std::vector<Story> vm_stories() {
+  std::vector<Story> all;
+  for (auto* some : {&deploy_stories, &halt_stories, &save_stories})
+    for (Story& one : some()) all.push_back(std::move(one));
+  return all;
+}
+
+}  // namespace neph::crash
