@@ -1,8 +1,10 @@
 #include "base/log.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 
 /// Job vm.deploy: prolog makes the disks, boot starts the guest.
@@ -34,7 +36,7 @@ Next after_error(db::Txn& txn, const Job& job, Vm& vm, Stand failed, const Error
   if (!may_pass(error) || job.attempt + 1 >= kAttempts) return give_up(txn, vm, failed, error);
   vm.wait_reason = error.message;
   save_vm(txn, vm);
-  return jobs::again(pause_after(job.attempt), error.text());
+  return jobs::again(jobs::pause_after(job.attempt), error.text());
 }
 
 Result<void> make_disk(datastore_driver::Driver& driver, const DiskWork& work,
@@ -67,6 +69,20 @@ Next settle_prolog(db::Txn& txn, const Job& job, const DeployRow& row, Result<vo
   return jobs::go("boot");
 }
 
+/// Only the first step is looked for; what follows is done.
+Work prove_prolog(const DeployRow& row, datastore_driver::Driver& driver, const VmPlan& plan) {
+  std::vector<datastore_driver::Layer> files;
+  for (const DiskWork& work : disk_works(plan)) files.push_back(work.target);
+  return {[&driver, files](Progress&) { return prove_there(driver, files); },
+          [&row](db::Txn& txn, const Job& job, Result<void> outcome) {
+            if (!outcome) return settle_prolog(txn, job, row, std::move(outcome));
+            text::Template args = job.args;
+            args.erase(kProve);
+            jobs::save_args(txn, job.id, args);
+            return settle_prolog(txn, job, row, std::move(outcome));
+          }};
+}
+
 Result<Work> plan_prolog(db::Txn& txn, const Job& job, const Tools& tools) {
   const DeployRow& row = *find_deploy_row(job.args.get("MODE"));
   auto vm = find_own_vm(txn, job);
@@ -78,6 +94,7 @@ Result<Work> plan_prolog(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!plan) return jobs::at_once(give_up(txn, *vm, row.prolog_failed, plan.error()));
   auto driver = tools.drivers.datastore(plan->system_tm_mad);
   if (!driver) return jobs::at_once(give_up(txn, *vm, row.prolog_failed, driver.error()));
+  if (is_proof(job)) return prove_prolog(row, **driver, *plan);
   return Work{
       [driver = *driver, directory = plan->directory, works = disk_works(*plan),
        context = context_files(*plan), is_new = row.mode == DeployMode::kNew](Progress& progress)
@@ -184,6 +201,13 @@ Result<Work> plan_boot(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!host) return jobs::at_once(give_up(txn, *vm, row.boot_failed, host.error()));
   auto storage = tools.drivers.datastore(plan->system_tm_mad);
   if (!storage) return jobs::at_once(give_up(txn, *vm, row.boot_failed, storage.error()));
+  if (is_proof(job)) {
+    return jobs::work<DomainFact>(
+        [host = *host](Progress&) { return prove_running(host); },
+        [&row](db::Txn& settle_txn, const Job& settled, Result<DomainFact> outcome) {
+          return settle_boot(settle_txn, settled, row, std::move(outcome));
+        });
+  }
   mark_modified(txn, *plan);
   expect_running(txn, job, *vm);
   const bool is_paused = row.mode == DeployMode::kSuspended && vm->memory_path.empty();

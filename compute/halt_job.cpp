@@ -3,9 +3,11 @@
 #include "base/log.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
 #include "datastore/holds.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 
 /// Job vm.halt: the guest is asked or made to stop, then what the VM has on its host is released.
@@ -65,7 +67,7 @@ Next ask_again(db::Txn& txn, const Job& job, Vm& vm, const Error& error) {
   if (is_too_late(txn, job)) return give_up_asking(txn, vm, error);
   vm.wait_reason = error.text();
   save_vm(txn, vm);
-  return jobs::again(pause_after(job.attempt), error.text());
+  return jobs::again(jobs::pause_after(job.attempt), error.text());
 }
 
 Next settle_ask(db::Txn& txn, const Job& job, bool was_hard, Result<void> outcome) {
@@ -158,8 +160,18 @@ struct Release {
   bool is_known_off = false;
   std::vector<std::string> files;
   std::string directory;       ///< empty: stays
+  bool proves = false;         ///< looks only whether all of it has been done
+
+  Result<void> prove() const {
+    if (host) {
+      const auto off = prove_off(*host);
+      if (!off && !(is_known_off && may_pass(off.error()))) return off;
+    }
+    return storage == nullptr ? Result<void>{} : prove_gone(*storage, files);
+  }
 
   Result<void> operator()(Progress&) const {
+    if (proves) return prove();
     if (cuts && host) CHECK_OK(host->driver->ensure_destroyed(host->domain));
     if (host) {
       const auto undefined = host->driver->ensure_undefined(host->domain);
@@ -225,7 +237,7 @@ Next settle_release(db::Txn& txn, const Job& job, const std::vector<DiskId>& hel
     if (may_pass(outcome.error()) && job.attempt + 1 < kReleaseAttempts) {
       vm->wait_reason = outcome.error().text();
       save_vm(txn, *vm);
-      return jobs::again(pause_after(job.attempt), outcome.error().text());
+      return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
     }
     set_stand(*vm, row.epilog_failed);
     put_error(*vm, txn.at(), outcome.error().text());
@@ -275,6 +287,7 @@ Result<Work> plan_release(db::Txn& txn, const Job& job, const Tools& tools) {
     release = std::move(*planned);
   }
   if (auto host = reach(txn, tools, vm->id)) release.host = *host;
+  release.proves = is_proof(job);
   release.is_known_off = vm->rest_grade != Grade::kNone && vm->state == VmState::kActive;
   // A guest may still be there when a boot was tried and not heard of, and as the paused domain of
   // a SUSPENDED VM without a memory file.
@@ -287,7 +300,7 @@ Result<Work> plan_release(db::Txn& txn, const Job& job, const Tools& tools) {
 }
 
 Next settle_sweep(db::Txn& txn, const Job& job, DiskId id, Result<void> outcome) {
-  if (!outcome) return jobs::again(pause_after(job.attempt), outcome.error().text());
+  if (!outcome) return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   auto disk = find_disk(txn, job.vm, id);
   if (!disk) return jobs::done();
   disk->is_present = false;

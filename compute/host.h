@@ -39,6 +39,7 @@ struct Host {
   Instant monitored;         ///< unset: never
   Instant unreachable_since;
   std::string error;         ///< why it is not reachable
+  Instant lost;              ///< set: it is declared that nothing runs there any more
   std::int64_t cpu_total = 0;  ///< percent, 100 a core
   std::int64_t memory_total_kb = 0;
   std::int64_t memory_free_kb = 0;
@@ -83,6 +84,7 @@ struct Domain {
   hypervisor_driver::DomainRef ref;
   std::string vm_mad;
 };
+/// \returns kWrongState on no host, and on one that was declared lost: nothing is asked of it
 [[nodiscard]] Result<Domain> find_domain(db::Txn& txn, VmId vm);
 [[nodiscard]] access::Subject subject_of(const Host& host);
 [[nodiscard]] access::Subject subject_of(const Cluster& cluster);

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kSelectHost =
     "SELECT h.id, h.name, h.cluster_id, c.name, h.im_mad, h.vm_mad, h.uri, h.admin_state,"
     " h.is_reachable, h.monitored_at, h.unreachable_since, h.error, h.cpu_total,"
-    " h.memory_total_kb, h.memory_free_kb, h.facts, h.template"
+    " h.memory_total_kb, h.memory_free_kb, h.facts, h.template, h.lost_at"
     " FROM hosts h JOIN clusters c ON c.id = h.cluster_id WHERE h.id = ?";
 
 Host read_host(const db::Cursor& row) {
@@ -32,6 +32,7 @@ Host read_host(const db::Cursor& row) {
   host.memory_free_kb = row.integer(14);
   host.facts = stored_template(row.text(15));
   host.attributes = stored_template(row.text(16));
+  host.lost = from_seconds(row.integer(17));
   return host;
 }
 
@@ -41,7 +42,7 @@ void with_columns(const Host& host, Write&& write) {
   write(host.name, host.cluster, host.im_mad, host.vm_mad, host.uri, host.admin,
         host.is_reachable, host.monitored.seconds(), host.unreachable_since.seconds(), host.error,
         host.cpu_total, host.memory_total_kb, host.memory_free_kb, host.facts.to_text(),
-        host.attributes.to_text());
+        host.attributes.to_text(), host.lost.seconds());
 }
 
 void touch_host(db::Txn& txn, HostId host, ClusterId cluster) {
@@ -116,7 +117,7 @@ HostId insert_host(db::Txn& txn, Host host) {
     txn.exec(
         "INSERT INTO hosts (id, name, cluster_id, im_mad, vm_mad, uri, admin_state, is_reachable,"
         " monitored_at, unreachable_since, error, cpu_total, memory_total_kb, memory_free_kb,"
-        " facts, template) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " facts, template, lost_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         host.id, columns...);
   });
   touch_host(txn, host.id, host.cluster);
@@ -131,7 +132,7 @@ void save_host(db::Txn& txn, const Host& host) {
     txn.exec(
         "UPDATE hosts SET name=?, cluster_id=?, im_mad=?, vm_mad=?, uri=?, admin_state=?,"
         " is_reachable=?, monitored_at=?, unreachable_since=?, error=?, cpu_total=?,"
-        " memory_total_kb=?, memory_free_kb=?, facts=?, template=? WHERE id=?",
+        " memory_total_kb=?, memory_free_kb=?, facts=?, template=?, lost_at=? WHERE id=?",
         columns..., host.id);
   });
   txn.touch(ObjectKind::kHost, host.id);
@@ -177,6 +178,10 @@ Result<Domain> find_domain(db::Txn& txn, VmId vm) {
   const auto host_id = rows.get<HostId>(0);
   if (!host_id.is_set()) return fail(Errc::kWrongState, "VM {} is on no host", vm);
   const Host host = TRY(find_host(txn, host_id));
+  if (host.lost.is_set()) {
+    return fail(Errc::kWrongState, "host {} was declared lost: nothing runs there any more",
+                host.name);
+  }
   return Domain{{ref_of(host), domain_name(vm), rows.text(1)}, host.vm_mad};
 }
 

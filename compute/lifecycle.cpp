@@ -320,9 +320,11 @@ std::string lifecycle_markdown() {
                         row.epilog == LcmState::kInit ? "-" : name_of(row.epilog),
                         text_of(row.epilog_failed));
   }
-  text += "\n## Recover\n\n`failure` ends an operation under way as failed; `success` and `retry` "
-          "make sure of its outcome on the host and the\nstorage, so that neither can claim what "
-          "is not so; `delete` ends the VM from any state.\n\n| in | goes on with |\n|---|---|\n";
+  text += "\n## Recover\n\n`failure` ends an operation under way as failed. `retry` does what is "
+          "missing of a failed one. `success` looks on\nthe host and in the storage whether its "
+          "step has been done after all, and goes on from there; where it has not, it\nfails as "
+          "before and `ERROR` says what was found. `delete` ends the VM from any state.\n\n"
+          "| in | goes on with |\n|---|---|\n";
   for (const auto& row : kRecovers) {
     text += fmt::format("| {} | {} |\n", name_of(row.from), row.step);
   }

@@ -1,8 +1,10 @@
 #include "base/log.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 
 /// Jobs vm.save (suspend, stop), vm.reboot and vm.look.
@@ -38,7 +40,7 @@ Next settle_save(db::Txn& txn, const Job& job, Result<void> outcome) {
   if (!outcome) {
     const bool tries = may_pass(outcome.error()) && job.attempt + 1 < kAttempts;
     if (!tries || job.is_cancel_asked) return back_to_running(txn, *vm, outcome.error());
-    return jobs::again(pause_after(job.attempt), outcome.error().text());
+    return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   }
   vm->rest_grade = datastore::Grade::kCrash;
   change_history(txn, vm->id, [&](HistoryRecord& record) {
@@ -82,7 +84,7 @@ Next settle_stop(db::Txn& txn, const Job& job, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
   if (!outcome && may_pass(outcome.error()) && job.attempt + 1 < kAttempts) {
-    return jobs::again(pause_after(job.attempt), outcome.error().text());
+    return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   }
   vm->job = {};
   if (!outcome) {
@@ -103,11 +105,15 @@ Next settle_stop(db::Txn& txn, const Job& job, Result<void> outcome) {
 Result<Work> plan_stop(db::Txn& txn, const Job& job, const Tools& tools) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
+  const auto machine = find_host(txn, vm->host);
+  // Nothing is left to be undefined there.
+  if (machine && machine->lost.is_set()) return jobs::at_once(settle_stop(txn, job, {}));
   auto host = reach(txn, tools, job.vm);
   if (!host) return jobs::at_once(settle_stop(txn, job, tl::unexpected(host.error())));
-  return Work{
-      [host = *host](Progress&) { return host.driver->ensure_undefined(host.domain); },
-      settle_stop};
+  return Work{[host = *host, proves = is_proof(job)](Progress&) {
+                return proves ? prove_off(host) : host.driver->ensure_undefined(host.domain);
+              },
+              settle_stop};
 }
 
 Result<Work> plan_reboot(db::Txn& txn, const Job& job, const Tools& tools) {

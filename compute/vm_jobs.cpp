@@ -1,8 +1,7 @@
 #include "compute/internal/vm_jobs.h"
 
-#include <algorithm>
-
 #include "compute/host.h"
+#include "compute/internal/proof.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
 
@@ -50,8 +49,19 @@ void harden_halt(db::Txn& txn, JobId id) {
   jobs::hurry(txn, id);
 }
 
+void only_prove(db::Txn& txn, JobId id) {
+  const auto job = jobs::find(txn, id);
+  if (!job) return;
+  text::Template args = job->args;
+  args.set(kProve, "YES");
+  jobs::save_args(txn, id, args);
+}
+
 JobId enqueue_save(db::Txn& txn, const Vm& vm, std::string_view step, UserId by) {
-  return jobs::enqueue(txn, base_job(vm, "vm.save", step, by));
+  jobs::NewJob job = base_job(vm, "vm.save", step, by);
+  const bool is_stop = vm.lcm == LcmState::kSaveStop || vm.lcm == LcmState::kEpilogStop;
+  job.args.set("STOP", is_stop ? "YES" : "NO");
+  return jobs::enqueue(txn, job);
 }
 
 JobId enqueue_reboot(db::Txn& txn, const Vm& vm, bool is_hard, UserId by) {
@@ -65,8 +75,16 @@ JobId enqueue_look(db::Txn& txn, const Vm& vm) {
 }
 
 std::vector<jobs::KindSpec> vm_job_kinds(Tools tools) {
-  return {deploy_kind(tools), halt_kind(tools),   sweep_kind(tools),
-          save_kind(tools),   reboot_kind(tools), look_kind(tools)};
+  std::vector<jobs::KindSpec> kinds{deploy_kind(tools), halt_kind(tools),   sweep_kind(tools),
+                                    save_kind(tools),   reboot_kind(tools), look_kind(tools)};
+  for (auto& kind : kinds) kind.abandon = &abandon;
+  return kinds;
+}
+
+bool has_open_job(db::Txn& txn, const Vm& vm) {
+  if (!vm.job.is_set()) return false;
+  const auto job = jobs::find(txn, vm.job);
+  return job && !jobs::is_over(job->state);
 }
 
 Result<Vm> find_own_vm(db::Txn& txn, const jobs::Job& job) {
@@ -101,8 +119,6 @@ std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm) {
   }
   return std::nullopt;
 }
-
-Duration pause_after(int attempt) { return Duration{1'000 << std::min(attempt, 5)}; }
 
 bool may_pass(const Error& error) {
   return error.code == Errc::kUnavailable || error.code == Errc::kStalled ||

@@ -8,6 +8,7 @@
 #include "compute/host.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/lifecycle.h"
+#include "compute/placement.h"
 #include "compute/restricted.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
@@ -16,6 +17,7 @@ namespace neph::compute {
 namespace {
 
 using access::QuotaCharge;
+using internal::has_open_job;
 
 bool is_hard(Action action) {
   return action == Action::kPoweroffHard || action == Action::kUndeployHard ||
@@ -139,12 +141,6 @@ Result<void> check_disks_at_rest(db::Txn& txn, const Vm& vm) {
               "snapshot {} needs disk {} of virtual machine [{}], whose guest may still run: "
               "delete the VM with its host, or cancel the snapshot",
               holds.front().snapshot, holds.front().disk, vm.id);
-}
-
-bool has_open_job(db::Txn& txn, const Vm& vm) {
-  if (!vm.job.is_set()) return false;
-  const auto job = jobs::find(txn, vm.job);
-  return job && !jobs::is_over(job->state);
 }
 
 }  // namespace
@@ -286,11 +282,15 @@ Result<void> VmService::recover(db::Txn& txn, UserId by, VmId id, Recover how) {
   return fail(Errc::kInvalid, "unknown recover operation {}", static_cast<int>(how));
 }
 
-/// Success and retry both make sure of the outcome: every step inspects before it does anything.
+/// Retry does what is missing: every step inspects before it does anything. Success only looks, and
+/// fails as before where the outcome is not there. What is under way goes on by itself.
 Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
   if (vm.state == VmState::kCloningFailure && how != Recover::kRetry) {
     set_stand(vm, {VmState::kCloning, LcmState::kInit});
     save_vm(txn, vm);
+    for (const VmDisk& disk : list_disks(txn, vm.id)) {
+      if (disk.image.is_set()) promote_waiting_for(txn, disk.image);
+    }
     return {};
   }
   if (vm.state != VmState::kActive) return refuse(vm, "recover");
@@ -316,12 +316,13 @@ Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
   } else if (row->halt) {
     const HaltRow& target = halt_row(*row->halt);
     const bool is_release = row->step == "release";
-    return halt(txn, vm, {*row->halt, active(is_release ? target.epilog : target.shutdown), true,
-                          by});
+    CHECK_OK(halt(txn, vm, {*row->halt, active(is_release ? target.epilog : target.shutdown), true,
+                            by}));
   } else {
     set_stand(vm, active(row->step == "save" ? vm.lcm : LcmState::kEpilogStop));
     vm.job = internal::enqueue_save(txn, vm, row->step, by);
   }
+  if (how == Recover::kSuccess) internal::only_prove(txn, vm.job);
   save_vm(txn, vm);
   return {};
 }

@@ -33,6 +33,12 @@ class VmService {
   /// \returns kWrongState "This action is not available for state ..."
   Result<void> act(db::Txn& txn, UserId by, VmId vm, Action action);
   Result<void> recover(db::Txn& txn, UserId by, VmId vm, Recover how);
+  /// Does again what a failed vm.* job was for. \pre job.state is kFailed
+  /// \returns the job that works on it now; kWrongState where the VM has gone on since, or where
+  ///   there is nothing to do again
+  Result<JobId> retry_job(db::Txn& txn, UserId by, const jobs::Job& job);
+  /// Asks an open vm.* job to stop. \returns kWrongState where it cannot, saying what to do
+  Result<void> cancel_job(db::Txn& txn, const jobs::Job& job);
   Result<void> update(db::Txn& txn, const access::Actor& actor, VmId vm,
                       const text::Template& change, bool is_append);
   Result<void> rename(db::Txn& txn, VmId vm, const std::string& name);

@@ -30,6 +30,13 @@ std::string endpoint_of(const std::string& address, int port) {
   return fmt::format("http://{}:{}/RPC2", host, port);
 }
 
+/// Steps that hang have threads of their own, so that the others keep theirs.
+ThreadLanes::Sizes sizes_of(const Config& config) {
+  ThreadLanes::Sizes sizes = config.lanes;
+  sizes.drivers += config.jobs.hung_max;
+  return sizes;
+}
+
 Result<void> ensure_directories(const Config& config) {
   CHECK_OK(ensure_directory(config.images.datastores, Privacy::kGroup));
   const fs::path root = embedded_root_of(config);
@@ -57,7 +64,7 @@ struct Application::Rooms {
       : config(std::move(settings)),
         database(std::move(opened)),
         drivers(config, clock),
-        lanes(clock, config.lanes),
+        lanes(clock, sizes_of(config)),
         store(*database, lanes),
         board(clock),
         images(config.images, drivers.catalogue()),

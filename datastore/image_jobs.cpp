@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "datastore/image_service.h"
 #include "datastore/internal/rules.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 
 /// image.create and image.clone: check, copy (or make, or adopt), and undo for those that failed
@@ -28,14 +29,6 @@ constexpr Duration kFirstPause{5'000};
 constexpr Duration kLongestPause{300'000};
 constexpr Duration kSpacePause{30'000};
 constexpr Duration kCopyStall{60'000};
-
-MakeOrder order_of(const Job& job) {
-  MakeOrder order;
-  order.from = static_cast<MakeFrom>(std::atoi(job.args.get("FROM", "0").c_str()));
-  order.path = job.args.get("PATH");
-  order.format = job.args.get("FORMAT") == name_of(Format::kRaw) ? Format::kRaw : Format::kQcow2;
-  return order;
-}
 
 /// Carries the id of the job, so that a sweeper can prove whose it is.
 std::string part_path(const Image& image, const Job& job) {
@@ -254,6 +247,24 @@ std::string first_step(MakeFrom from) {
 
 }  // namespace
 
+MakeOrder order_of(const Job& job) {
+  MakeOrder order;
+  order.from = static_cast<MakeFrom>(std::atoi(job.args.get("FROM", "0").c_str()));
+  order.path = job.args.get("PATH");
+  order.format = job.args.get("FORMAT") == name_of(Format::kRaw) ? Format::kRaw : Format::kQcow2;
+  return order;
+}
+
+void abandon(db::Txn& txn, const Job& job, const Error& error) {
+  auto image = find_image(txn, job.image);
+  if (!image || image->job != job.id) return;
+  image->state = ImageState::kError;
+  image->cloning = {};
+  image->job = {};
+  image->attributes.set("ERROR", error.text());
+  save_image(txn, *image);
+}
+
 std::string space_key(DatastoreId id) { return fmt::format("datastore/space/{}", id); }
 
 bool is_worth_retrying(const Job& job, const Error& error) {
@@ -262,8 +273,7 @@ bool is_worth_retrying(const Job& job, const Error& error) {
 }
 
 Next retry(const Job& job, const Error& error) {
-  const Duration pause = kFirstPause * (1 << std::clamp(job.attempt, 0, kAttemptsMax));
-  return jobs::again(std::min(pause, kLongestPause), error.text());
+  return jobs::again(jobs::pause_after(job.attempt, kFirstPause, kLongestPause), error.text());
 }
 
 Result<Bench> find_bench(db::Txn& txn, const DriverCatalogue& drivers, const Job& job) {
@@ -279,6 +289,7 @@ void start_making(db::Txn& txn, Image image, const MakeOrder& order, UserId owne
   args.set("FROM", fmt::format("{}", static_cast<int>(order.from)));
   args.set("PATH", order.path);
   args.set("FORMAT", std::string{name_of(order.format)});
+  if (image.cloning.is_set()) args.set(kSourceImage, fmt::format("{}", image.cloning));
   image.job = jobs::enqueue(
       txn, {.kind = order.from == MakeFrom::kImage ? "image.clone" : "image.create",
             .step = first_step(order.from),

@@ -158,8 +158,11 @@ Result<void> ImageService::chown(db::Txn& txn, ImageId id, UserId user, GroupId 
 }
 
 std::vector<jobs::KindSpec> ImageService::job_kinds() const {
-  return {make_kind("image.create", drivers_), make_kind("image.clone", drivers_),
-          delete_kind(drivers_), hash_kind(drivers_), verify_kind(drivers_)};
+  std::vector<jobs::KindSpec> kinds{make_kind("image.create", drivers_),
+                                    make_kind("image.clone", drivers_), delete_kind(drivers_),
+                                    hash_kind(drivers_), verify_kind(drivers_)};
+  for (auto& kind : kinds) kind.abandon = &abandon;
+  return kinds;
 }
 
 }  // namespace neph::datastore

@@ -80,6 +80,14 @@ class ImageService {
   /// "modified since by VM n".
   Result<JobId> verify(db::Txn& txn, const access::Actor& actor, ImageId id);
 
+  /// Does again what a failed image.* job was for: the image is LOCKED again and keeps its id.
+  /// \pre job.state is kFailed
+  /// \returns the job that works on it now; kWrongState where that makes no sense any more
+  Result<JobId> retry_job(db::Txn& txn, UserId by, const jobs::Job& job);
+  /// Asks an open image.* job to stop; an image that was being made goes with it.
+  /// \returns kWrongState for a deletion, and while VMs wait for the image
+  Result<void> cancel_job(db::Txn& txn, const jobs::Job& job);
+
   /// image.create, image.clone, image.delete, image.hash, image.verify.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 

@@ -107,12 +107,12 @@ jobs::KindSpec reading_kind(const std::string& name, const DriverCatalogue& driv
             }}}};
 }
 
+}  // namespace
+
 JobId start_reading(db::Txn& txn, const std::string& kind, const Image& image, UserId owner) {
   return jobs::enqueue(txn, {.kind = kind, .step = "read", .owner = owner,
                              .datastore = image.datastore, .image = image.id});
 }
-
-}  // namespace
 
 void start_deleting(db::Txn& txn, Image image) {
   image.state = ImageState::kDelete;

@@ -1,6 +1,9 @@
 #include "jobs/job.h"
 
+#include <algorithm>
 #include <array>
+
+#include "jobs/backoff.h"
 
 namespace neph::jobs {
 
@@ -55,6 +58,11 @@ Next cancelled() {
 
 Work at_once(Next next) {
   return {nullptr, [next = std::move(next)](db::Txn&, const Job&, Result<void>) { return next; }};
+}
+
+Duration pause_after(int attempt, Duration first, Duration longest) {
+  constexpr int kDoublingsMax = 20;
+  return std::min(first * (std::int64_t{1} << std::clamp(attempt, 0, kDoublingsMax)), longest);
 }
 
 }  // namespace neph::jobs

@@ -48,6 +48,7 @@ struct Job {
   std::string result;
   Instant created;
   Instant changed;
+  std::string damage;         ///< why its arguments cannot be read; empty: they can
 };
 
 /// What a step asks for after it ran. Built with the functions below.
@@ -80,6 +81,8 @@ struct Work {
   std::function<Result<void>(Progress&)> act;
   /// Runs on the store lane, in the same transaction as the new cursor.
   std::function<Next(db::Txn&, const Job&, Result<void>)> settle;
+  /// The host that the act calls, for steps without a slot: where earlier steps hang, it waits.
+  HostId host;
 };
 
 /// A Work whose act answers a value.
@@ -108,13 +111,17 @@ enum class Slot { kNone, kHost, kCopy };
 struct StepSpec {
   std::string name;
   Slot slot = Slot::kNone;
-  Duration stall{60'000};  ///< no progress for so long: the step is told to stop
+  /// No progress for so long: the step is told to stop, and others get its slot.
+  Duration stall{60'000};
   std::function<Result<Work>(db::Txn&, const Job&)> plan;
 };
 
 struct KindSpec {
   std::string kind;
   std::vector<StepSpec> steps;
+  /// The runner cannot run the job (its row is damaged, its step is not known) and fails it: tells
+  /// the object that it works for, so that its owner gets it out of there.
+  std::function<void(db::Txn&, const Job&, const Error&)> abandon = nullptr;
 };
 
 }  // namespace neph::jobs

@@ -45,6 +45,9 @@ void wake(db::Txn& txn, std::string_view key);
 /// Lets one waiting job run now, whatever it waits for.
 void hurry(db::Txn& txn, JobId id);
 
+/// Lets what waits on a host, or for one of these VMs, run now: more is known of the host.
+void hurry_on_host(db::Txn& txn, HostId host, const std::vector<VmId>& vms);
+
 /// Asks an open job to stop. It goes on until its step has confirmed and cleaned up.
 [[nodiscard]] Result<void> ask_cancel(db::Txn& txn, JobId id);
 
@@ -65,8 +68,20 @@ void mark_running(db::Txn& txn, JobId id);
 void prune(db::Txn& txn, Instant before);
 /// After a restart: what ran is queued again at its cursor.
 void requeue_interrupted(db::Txn& txn);
-/// A page of jobs that could run now, oldest first, behind a job; empty when there are no more.
-[[nodiscard]] std::vector<Job> list_runnable(db::Txn& txn, JobId behind);
+/// A step that acts has not moved for long: says so in the row. It stays the job's step.
+void mark_stalled(db::Txn& txn, const Job& job, Duration idle);
+
+/// A job that could run now, as far as choosing needs it.
+struct Candidate {
+  JobId id;
+  std::string kind;
+  std::string step;
+  UserId owner;
+  HostId host;
+  DatastoreId datastore;
+};
+/// Oldest first.
+[[nodiscard]] std::vector<Candidate> list_runnable(db::Txn& txn);
 /// When the next sleeping job falls due.
 [[nodiscard]] std::optional<Instant> next_due(db::Txn& txn);
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "db/counters.h"
+#include "jobs/log.h"
 #include "jobs/queue.h"
 
 namespace neph::jobs {
@@ -15,7 +16,6 @@ constexpr Duration kHistory{7LL * 86'400'000};
 constexpr std::int64_t kPruneEvery = 256;
 // SQLite takes a partial index only where the query repeats its condition word by word, as the
 // queries below do with "state <= 3" and "wake_key <> ''".
-constexpr int kPage = 200;
 
 std::string select(std::string_view rest) { return fmt::format("SELECT {} {}", kColumns, rest); }
 
@@ -28,7 +28,9 @@ Job read(const db::Cursor& row) {
   into(job.host), into(job.datastore), into(job.vm), into(job.image), into(job.snapshot);
   into(job.attempt), into(job.is_cancel_asked), into(job.wake_key), into(job.not_before);
   into(job.reason), into(job.error), into(job.result), into(job.created), into(job.changed);
-  job.args = text::Template::parse(args, text::kStoredLimits).value_or(text::Template{});
+  auto parsed = text::Template::parse(args, text::kStoredLimits);
+  if (parsed) job.args = std::move(*parsed);
+  else job.damage = fmt::format("its arguments are damaged: {}", parsed.error().text());
   return job;
 }
 
@@ -45,7 +47,14 @@ void release_all(db::Txn& txn, JobId job) {
   for (const auto& resource : resources) release(txn, job, resource);
 }
 
+/// "done", "done: 100 MB", "failed: no space".
+std::string words_of_end(JobState state, const Next& next) {
+  const std::string more = next.error ? next.error->text() : next.result;
+  return fmt::format("{}{}{}", name_of(state), more.empty() ? "" : ": ", more);
+}
+
 void end(db::Txn& txn, const Job& job, JobState state, const Next& next) {
+  note(txn, job.id, job.step, words_of_end(state, next));
   txn.exec(
       "UPDATE jobs SET state = ?, wake_key = '', not_before_ms = 0, reason = '', error = ?, "
       "result = ?, changed_at_ms = ? WHERE id = ?",
@@ -67,7 +76,7 @@ JobId enqueue(db::Txn& txn, const NewJob& job) {
       id, job.kind, job.step, state, job.args.to_text(), job.owner, job.host, job.datastore,
       job.vm, job.image, job.snapshot, job.wake_key, Instant{job.wake_key.empty() ? 0 : kNever},
       job.reason, txn.at(), txn.at());
-  txn.touch(ObjectKind::kJob, id);
+  note(txn, id, job.step, job.reason.empty() ? "asked for" : "waits: " + job.reason);
   return id;
 }
 
@@ -107,9 +116,9 @@ Result<void> ask_cancel(db::Txn& txn, JobId id) {
   if (is_over(job.state)) {
     return fail(Errc::kWrongState, "job {} is over: it is {}", id, name_of(job.state));
   }
+  if (!job.is_cancel_asked) note(txn, id, job.step, "asked to stop");
   txn.exec("UPDATE jobs SET is_cancel_asked = 1 WHERE id = ?", id);
   if (job.state == JobState::kWaiting) hurry(txn, id);
-  txn.touch(ObjectKind::kJob, id);
   return {};
 }
 
@@ -117,6 +126,13 @@ void hurry(db::Txn& txn, JobId id) {
   txn.exec("UPDATE jobs SET state = ?, wake_key = '', not_before_ms = 0 WHERE id = ? AND state = ?",
            JobState::kQueued, id, JobState::kWaiting);
   txn.touch(ObjectKind::kJob, id);
+}
+
+void hurry_on_host(db::Txn& txn, HostId host, const std::vector<VmId>& vms) {
+  for (const Job& job : list_open(txn)) {
+    const bool is_there = job.host == host || std::ranges::find(vms, job.vm) != vms.end();
+    if (is_there) hurry(txn, job.id);
+  }
 }
 
 Result<void> claim(db::Txn& txn, const Job& job, std::string_view resource) {
@@ -144,6 +160,7 @@ void apply(db::Txn& txn, const Job& job, const Next& next) {
   txn.touch(ObjectKind::kJob, job.id);
   switch (next.kind) {
     case Next::Kind::kStep:
+      note(txn, job.id, next.step, "begun");
       txn.exec(
           "UPDATE jobs SET step = ?, state = ?, attempt = 0, wake_key = '', not_before_ms = 0, "
           "reason = '', changed_at_ms = ? WHERE id = ?",
@@ -151,6 +168,8 @@ void apply(db::Txn& txn, const Job& job, const Next& next) {
       return;
     case Next::Kind::kAgain:
     case Next::Kind::kWait:
+      note(txn, job.id, job.step,
+           (next.kind == Next::Kind::kAgain ? "tried again: " : "waits: ") + next.reason);
       txn.exec(
           "UPDATE jobs SET state = ?, attempt = attempt + ?, wake_key = ?, not_before_ms = ?, "
           "reason = ?, changed_at_ms = ? WHERE id = ?",
@@ -185,14 +204,35 @@ void prune(db::Txn& txn, Instant before) {
 }
 
 void requeue_interrupted(db::Txn& txn) {
-  txn.exec("UPDATE jobs SET state = ? WHERE state = ?", JobState::kQueued, JobState::kRunning);
+  std::vector<std::pair<JobId, std::string>> interrupted;
+  auto rows = txn.query("SELECT id, step FROM jobs WHERE state <= 3 AND state = ?",
+                        JobState::kRunning);
+  while (rows.next()) interrupted.emplace_back(rows.get<JobId>(0), rows.text(1));
+  for (const auto& [id, step] : interrupted) {
+    txn.exec("UPDATE jobs SET state = ?, reason = '' WHERE id = ?", JobState::kQueued, id);
+    note(txn, id, step, "begun again: the daemon was restarted");
+  }
 }
 
-std::vector<Job> list_runnable(db::Txn& txn, JobId behind) {
-  return read_all(
-      txn.query(select("FROM jobs WHERE state <= 3 AND id > ? AND "
-                       "(state = 1 OR (state = 3 AND not_before_ms <= ?)) ORDER BY id LIMIT ?"),
-                behind.value, txn.at(), kPage));
+void mark_stalled(db::Txn& txn, const Job& job, Duration idle) {
+  const std::string reason = fmt::format(
+      "nothing has moved for {} s: told to stop, its slot goes to others", idle.count() / 1'000);
+  txn.exec("UPDATE jobs SET reason = ? WHERE id = ? AND state = ?", reason, job.id,
+           JobState::kRunning);
+  note(txn, job.id, job.step, reason);
+}
+
+std::vector<Candidate> list_runnable(db::Txn& txn) {
+  std::vector<Candidate> candidates;
+  auto rows = txn.query(
+      "SELECT id, kind, step, user_id, host_id, datastore_id FROM jobs WHERE state <= 3 AND "
+      "(state = 1 OR (state = 3 AND not_before_ms <= ?)) ORDER BY id",
+      txn.at());
+  while (rows.next()) {
+    candidates.push_back({rows.get<JobId>(0), rows.text(1), rows.text(2), rows.get<UserId>(3),
+                          rows.get<HostId>(4), rows.get<DatastoreId>(5)});
+  }
+  return candidates;
 }
 
 std::optional<Instant> next_due(db::Txn& txn) {

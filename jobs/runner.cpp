@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "jobs/queue.h"
 
 namespace neph::jobs {
 namespace {
@@ -14,6 +13,15 @@ constexpr Duration kSettleRetry{1'000};
 constexpr Duration kSleepMax{60'000};
 /// So many jobs are begun by one look at the queue; what they leave is found by the next.
 constexpr std::size_t kChosenMax = 500;
+/// A step that has to wait because others hang where it would act looks again so soon.
+constexpr Duration kHungPause{5'000};
+/// So many turns are remembered; forgetting them costs nobody more than one turn.
+constexpr std::size_t kTurnsMax = 4'096;
+
+std::int64_t place_id(Slot slot, HostId host, DatastoreId datastore) {
+  if (slot == Slot::kNone) return -1;
+  return slot == Slot::kHost ? host.value : datastore.value;
+}
 
 }  // namespace
 
@@ -44,12 +52,27 @@ class Runner::ActProgress final : public Progress {
 struct Runner::Act {
   Act(Job leased, const StepSpec& spec, Work planned, ProgressBoard& board, const Clock& clock)
       : job(std::move(leased)), step(spec), work(std::move(planned)),
+        place{spec.slot, place_id(spec.slot, job.host, job.datastore)},
         progress(job.id, board, clock) {}
+  /// Where it hangs if it does: a step without a slot may act on a host all the same.
+  [[nodiscard]] Place hangs_at() const {
+    return work.host.is_set() ? Place{Slot::kHost, work.host.value} : place;
+  }
   Job job;
   const StepSpec& step;
   Work work;
+  Place place;
   ActProgress progress;
   std::atomic<bool> is_stalled{false};
+};
+
+/// A job that could begin, and who comes before it.
+struct Runner::Ranked {
+  int ahead = 0;                ///< steps and older jobs of the same user at the same place
+  std::uint64_t last_turn = 0;
+  JobId id;
+  Place place;
+  friend auto operator<=>(const Ranked&, const Ranked&) = default;
 };
 
 Runner::Runner(db::Store& store, Lanes& lanes, ProgressBoard& board, Limits limits)
@@ -102,7 +125,7 @@ void Runner::ask_pump() {
 
 void Runner::pump() {
   struct Found {
-    std::vector<Job> runnable;
+    std::vector<JobId> runnable;
     std::optional<Instant> next_due;
   };
   is_pump_asked_ = false;
@@ -111,10 +134,10 @@ void Runner::pump() {
       [this](const Result<Found>& found) {
         if (!found) return wake_at(lanes_.clock().now() + kSettleRetry);
         if (found->next_due) wake_at(*found->next_due);
-        for (const Job& job : found->runnable) {
+        for (const JobId id : found->runnable) {
           store_.run<std::shared_ptr<Act>>(
-              [this, id = job.id](db::Txn& txn) { return begin(txn, id); },
-              [this, id = job.id](Result<std::shared_ptr<Act>> act) {
+              [this, id](db::Txn& txn) { return begin(txn, id); },
+              [this, id](Result<std::shared_ptr<Act>> act) {
                 if (act && *act) return launch(*act);
                 if (act) return;
                 acts_.erase(id);
@@ -125,21 +148,45 @@ void Runner::pump() {
       });
 }
 
-/// Jobs that can begin: those behind a job that lacks a slot are looked at all the same, so that
-/// copies that queue hold up nothing else.
-std::vector<Job> Runner::choose(db::Txn& txn) const {
-  std::vector<Job> chosen;
-  JobId last;
-  for (auto page = list_runnable(txn, last); !page.empty(); page = list_runnable(txn, last)) {
-    last = page.back().id;
-    for (Job& job : page) {
-      const StepSpec* step = find_step(job);
-      const bool has_to_wait = acts_.contains(job.id) || (step != nullptr && !has_slot(job, *step));
-      if (!has_to_wait) chosen.push_back(std::move(job));
+/// Jobs that can begin, in the order in which they shall. Those behind a job that lacks a slot are
+/// looked at all the same, so that copies that queue hold up nothing else.
+std::vector<JobId> Runner::choose(db::Txn& txn) const {
+  std::vector<JobId> chosen;
+  if (!has_thread()) return chosen;
+  std::map<Place, int> free;
+  for (const Ranked& next : rank(list_runnable(txn))) {
+    if (next.place.slot != Slot::kNone) {
+      int& left = free.try_emplace(next.place, free_slots(next.place)).first->second;
+      if (left <= 0) continue;
+      --left;
     }
+    chosen.push_back(next.id);
     if (chosen.size() >= kChosenMax) break;
   }
   return chosen;
+}
+
+std::vector<Runner::Ranked> Runner::rank(const std::vector<Candidate>& waiting) const {
+  std::map<Turn, int> ahead;
+  for (const auto& [id, act] : acts_)
+    if (!act->is_stalled) ++ahead[{act->place, act->job.owner}];
+  std::vector<Ranked> ranked;
+  for (const Candidate& job : waiting) {
+    if (acts_.contains(job.id)) continue;
+    const StepSpec* step = find_step(job.kind, job.step);
+    const Slot slot = step == nullptr ? Slot::kNone : step->slot;
+    const Place place{slot, place_id(slot, job.host, job.datastore)};
+    const Turn turn{place, job.owner};
+    const auto last = turns_.find(turn);
+    ranked.push_back({ahead[turn]++, last == turns_.end() ? 0 : last->second, job.id, place});
+  }
+  std::sort(ranked.begin(), ranked.end());
+  return ranked;
+}
+
+void Runner::take_turn(const Turn& turn) {
+  if (turns_.size() >= kTurnsMax) turns_.clear();
+  turns_[turn] = ++last_turn_;
 }
 
 /// A timer never sleeps long, for the clock may be set back.
@@ -154,40 +201,60 @@ void Runner::wake_at(Instant due) {
   });
 }
 
-const StepSpec* Runner::find_step(const Job& job) const {
-  const auto kind = kinds_.find(job.kind);
+const StepSpec* Runner::find_step(std::string_view kind_name, std::string_view step_name) const {
+  const auto kind = kinds_.find(kind_name);
   if (kind == kinds_.end()) return nullptr;
   const auto& steps = kind->second.steps;
   const auto step = std::find_if(steps.begin(), steps.end(),
-                                 [&](const StepSpec& spec) { return spec.name == job.step; });
+                                 [&](const StepSpec& spec) { return spec.name == step_name; });
   return step == steps.end() ? nullptr : &*step;
 }
 
-bool Runner::has_slot(const Job& job, const StepSpec& step) const {
-  if (static_cast<int>(acts_.size()) >= limits_.acts_max) return false;
-  if (step.slot == Slot::kNone) return true;
-  const auto is_rival = [&](const auto& entry) {
-    const Act& act = *entry.second;
-    if (act.step.slot != step.slot) return false;
-    return step.slot == Slot::kHost ? act.job.host == job.host
-                                    : act.job.datastore == job.datastore;
-  };
-  const auto taken = std::count_if(acts_.begin(), acts_.end(), is_rival);
-  return taken < (step.slot == Slot::kHost ? limits_.per_host : limits_.copies_per_datastore);
+bool Runner::has_thread() const {
+  const auto hung = std::count_if(acts_.begin(), acts_.end(), [](const auto& entry) {
+    return entry.second->is_stalled.load();
+  });
+  const auto live = std::ssize(acts_) - std::min<std::ptrdiff_t>(hung, limits_.hung_max);
+  return live < limits_.acts_max;
+}
+
+int Runner::hung_at(const Place& place) const {
+  return static_cast<int>(std::count_if(acts_.begin(), acts_.end(), [&](const auto& entry) {
+    return entry.second->is_stalled && entry.second->hangs_at() == place;
+  }));
+}
+
+int Runner::free_slots(const Place& place) const {
+  if (hung_at(place) >= limits_.hung_per_place) return 0;
+  const auto taken = std::count_if(acts_.begin(), acts_.end(), [&](const auto& entry) {
+    return !entry.second->is_stalled && entry.second->place == place;
+  });
+  const int most = place.slot == Slot::kHost ? limits_.per_host : limits_.copies_per_datastore;
+  return most - static_cast<int>(taken);
+}
+
+/// Nobody settles this job: its kind hears of it instead.
+void Runner::abandon(db::Txn& txn, const Job& job, const Error& error) {
+  log::error("job.abandoned", {{"job", job.id}, {"kind", job.kind}, {"step", job.step},
+                               {"error", error.text()}});
+  const auto kind = kinds_.find(job.kind);
+  if (kind != kinds_.end() && kind->second.abandon) kind->second.abandon(txn, job, error);
+  apply(txn, job, failed(error));
 }
 
 /// Plans the step of a job. Steps that need nothing of the world are settled at once.
 /// \returns null when there is nothing to launch
 Result<std::shared_ptr<Runner::Act>> Runner::begin(db::Txn& txn, JobId id) {
   const auto job = find_runnable(txn, id);
-  if (!job || acts_.contains(id) || is_stopping_) return nullptr;
-  const StepSpec* step = find_step(*job);
-  if (step == nullptr) {
-    apply(txn, *job, failed({Errc::kInternal, fmt::format("no step {}/{}", job->kind, job->step),
-                             {}}));
+  if (!job || acts_.contains(id) || is_stopping_ || !has_thread()) return nullptr;
+  const StepSpec* step = find_step(job->kind, job->step);
+  if (step == nullptr || !job->damage.empty()) {
+    abandon(txn, *job, {Errc::kInternal, step != nullptr ? job->damage
+                        : fmt::format("no step {}/{}", job->kind, job->step), {}});
     return nullptr;
   }
-  if (!has_slot(*job, *step)) return nullptr;
+  const Place place{step->slot, place_id(step->slot, job->host, job->datastore)};
+  if (step->slot != Slot::kNone && free_slots(place) <= 0) return nullptr;
   auto work = step->plan(txn, *job);
   if (!work) {
     log::warn("job.failed", {{"job", id}, {"kind", job->kind}, {"step", job->step},
@@ -199,8 +266,16 @@ Result<std::shared_ptr<Runner::Act>> Runner::begin(db::Txn& txn, JobId id) {
     apply(txn, *job, work->settle(txn, *job, {}));
     return nullptr;
   }
+  const bool is_barred = work->host.is_set() &&
+                         hung_at({Slot::kHost, work->host.value}) >= limits_.hung_per_place;
+  if (is_barred) {
+    apply(txn, *job, wait_for({}, kHungPause, fmt::format("earlier steps hang on host {}",
+                                                          work->host)));
+    return nullptr;
+  }
   mark_running(txn, id);
   auto act = std::make_shared<Act>(*job, *step, std::move(*work), board_, lanes_.clock());
+  take_turn({act->place, job->owner});
   acts_.emplace(id, act);
   return act;
 }
@@ -245,12 +320,18 @@ void Runner::finish(const std::shared_ptr<Act>& act, Result<void> outcome) {
       });
 }
 
-/// Tells steps to stop that have not moved for their stall limit.
+/// Tells steps to stop that have not moved for their stall limit, and gives their slots to others.
 void Runner::watch() {
   for (const auto& [id, act] : acts_) {
-    if (act->progress.idle() < act->step.stall || act->is_stalled.exchange(true)) continue;
+    const Duration idle = act->progress.idle();
+    if (idle < act->step.stall || act->is_stalled.exchange(true)) continue;
     log::warn("job.stalled", {{"job", id}, {"kind", act->job.kind}, {"step", act->step.name}});
     act->progress.cancel();
+    // The row tells; and the commit looks at the queue again.
+    store_.run([job = act->job, idle](db::Txn& txn) -> Result<void> {
+      mark_stalled(txn, job, idle);
+      return {};
+    });
   }
   if (acting_ > 0) lanes_.timers().after(kWatchInterval, lanes_.store(), [this] { watch(); });
 }

@@ -161,9 +161,4 @@ Result<void> SnapshotService::cancel_by_image(db::Txn& txn, ImageId image) {
   return cancel(txn, snapshot->id);
 }
 
-std::vector<jobs::KindSpec> SnapshotService::job_kinds() const {
-  const Toolbox tools{settings_, vms_.drivers()};
-  return {pin_job(tools), copy_job(tools), undo_job(tools)};
-}
-
 }  // namespace neph::snapshots

@@ -56,6 +56,13 @@ class SnapshotService {
   /// one.image.delete of an image: cancel for one that a snapshot is making, else kNotFound.
   Result<void> cancel_by_image(db::Txn& txn, ImageId image);
 
+  /// Does again what a failed snapshot.* job was for. \pre job.state is kFailed
+  /// \returns the job that works on it now; kWrongState where it is settled already
+  Result<JobId> retry_job(db::Txn& txn, const jobs::Job& job);
+  /// Asks an open snapshot.* job to stop: cancels the snapshots that it works on.
+  /// \returns what cancel() refuses, kWrongState for what only cleans up
+  Result<void> cancel_job(db::Txn& txn, const jobs::Job& job);
+
   /// snapshot.pin, snapshot.copy, snapshot.undo.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 

@@ -34,6 +34,9 @@ JobId enqueue_halt(db::Txn& txn, const Vm& vm, const NewHalt& ask);
 /// A soft halt under way becomes a hard one.
 void harden_halt(db::Txn& txn, JobId job);
 
+/// The job's first step only looks whether it has been done already.
+void only_prove(db::Txn& txn, JobId job);
+
 JobId enqueue_save(db::Txn& txn, const Vm& vm, std::string_view step, UserId by);
 JobId enqueue_reboot(db::Txn& txn, const Vm& vm, bool is_hard, UserId by);
 /// Asks the host what the guest does and applies the answer.
@@ -47,14 +50,17 @@ JobId enqueue_look(db::Txn& txn, const Vm& vm);
 [[nodiscard]] jobs::KindSpec look_kind(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> vm_job_kinds(Tools tools);
 
+/// Whether the VM's job is not over.
+[[nodiscard]] bool has_open_job(db::Txn& txn, const Vm& vm);
+/// The runner could not run a job of these kinds: the VM goes where a failure of its step leads.
+void abandon(db::Txn& txn, const jobs::Job& job, const Error& error);
+
 /// The VM, if it is still this job's; else an Errc::kConflict that ends the job.
 [[nodiscard]] Result<Vm> find_own_vm(db::Txn& txn, const jobs::Job& job);
 /// A reason to wait before a layer of one of its disks is used or changed: a snapshot that must
 /// be pinned first, a fold under way. Written into the VM for people to read.
 [[nodiscard]] std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm);
 
-/// Back-off between attempts at a host or a datastore that does not answer: 1, 2, 4 ... 30 s.
-[[nodiscard]] Duration pause_after(int attempt);
 /// Errors that may pass by themselves.
 [[nodiscard]] bool may_pass(const Error& error);
 

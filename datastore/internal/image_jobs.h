@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "datastore/image.h"
 #include "drivers/catalogue.h"
@@ -22,10 +23,20 @@ struct MakeOrder {
   datastore_driver::Format format = datastore_driver::Format::kQcow2;
 };
 
+/// The argument of image.clone that names the image it copies.
+inline constexpr std::string_view kSourceImage = "SOURCE_IMAGE";
+/// What a job's arguments say.
+[[nodiscard]] MakeOrder order_of(const jobs::Job& job);
+
 /// Queues "image.create" or "image.clone" for an image that is LOCKED, and notes the job in it.
 void start_making(db::Txn& txn, Image image, const MakeOrder& order, UserId owner);
 /// Queues "image.delete" and notes the job in the image, whose state becomes DELETE.
 void start_deleting(db::Txn& txn, Image image);
+
+/// Queues "image.hash" or "image.verify".
+JobId start_reading(db::Txn& txn, const std::string& kind, const Image& image, UserId owner);
+/// The runner could not run a job of these kinds: the image is in ERROR then.
+void abandon(db::Txn& txn, const jobs::Job& job, const Error& error);
 
 [[nodiscard]] jobs::KindSpec make_kind(const std::string& name, const DriverCatalogue& drivers);
 [[nodiscard]] jobs::KindSpec delete_kind(const DriverCatalogue& drivers);

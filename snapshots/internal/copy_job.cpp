@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/log.h"
 #include "datastore/image_service.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/unpin.h"
@@ -14,7 +16,9 @@ namespace {
 using datastore_driver::CopyProof;
 using datastore_driver::Layer;
 
+/// Each step has a limit of its own: no byte for so long, no answer of the file system for so long.
 constexpr Duration kCopyStall{60'000};
+constexpr Duration kPublishStall{300'000};
 constexpr Duration kSpacePause{15'000};
 constexpr Duration kFullPause{30'000};
 constexpr int kAttemptsMax = 5;
@@ -98,7 +102,7 @@ jobs::Next settle_space(db::Txn& txn, const jobs::Job& job, const std::string& d
                         const Result<Room>& room) {
   if (is_cancelling(txn, job)) return jobs::cancelled();
   if (!room)
-    return pause(txn, job, pause_after(job.attempt),
+    return pause(txn, job, jobs::pause_after(job.attempt),
                  fmt::format("waiting for datastore {}: {}", datastore, room.error().text()));
   auto snapshot = find_snapshot(txn, job.snapshot);
   if (!snapshot) return jobs::failed(snapshot.error());
@@ -161,32 +165,48 @@ void make_ready(db::Txn& txn, Snapshot snapshot, const CopyProof& proof) {
                                {"bytes", proof.stored_size.value}});
 }
 
-jobs::Next settle_copy(db::Txn& txn, const jobs::Job& job, const Result<CopyProof>& proof) {
-  if (is_cancelling(txn, job)) return jobs::cancelled();
-  const auto snapshot = find_snapshot(txn, job.snapshot);
-  if (proof) {
-    make_ready(txn, *snapshot, *proof);
-    return jobs::go("unpin");
-  }
-  const Error& error = proof.error();
-  if (error.code == Errc::kExhausted) {
-    mark_waiting(txn, *snapshot, fmt::format("waiting for space: {}", error.text()));
-    return jobs::go("full");
-  }
+// What the copy has proved is remembered until its file has its name.
+constexpr std::string_view kSeenBytes = "SEEN_BYTES";
+constexpr std::string_view kStoredBytes = "STORED_BYTES";
+constexpr std::string_view kSha256 = "SHA256";
+
+void save_proof(db::Txn& txn, const jobs::Job& job, const CopyProof& proof) {
+  text::Template args = job.args;
+  args.set(kSeenBytes, fmt::format("{}", proof.virtual_size.value));
+  args.set(kStoredBytes, fmt::format("{}", proof.stored_size.value));
+  args.set(kSha256, proof.sha256);
+  jobs::save_args(txn, job.id, args);
+}
+
+CopyProof proof_of(const jobs::Job& job) {
+  const auto bytes_of = [&](std::string_view key) {
+    return Bytes{std::strtoll(job.args.get(key, "0").c_str(), nullptr, 10)};
+  };
+  return {bytes_of(kSeenBytes), bytes_of(kStoredBytes), job.args.get(kSha256)};
+}
+
+jobs::Next after_error(db::Txn& txn, const jobs::Job& job, std::string_view step,
+                       const Error& error) {
   // kConflict: told to stop because nothing moved.
   const bool may_pass = error.code == Errc::kUnavailable || error.code == Errc::kStalled ||
                         error.code == Errc::kConflict;
   if (may_pass && job.attempt + 1 < kAttemptsMax)
-    return pause(txn, job, pause_after(job.attempt),
-                 fmt::format("copying is tried again: {}", error.text()));
-  return fail_copy(txn, job, "copying", error);
+    return pause(txn, job, jobs::pause_after(job.attempt),
+                 fmt::format("{} is tried again: {}", step, error.text()));
+  return fail_copy(txn, job, step, error);
 }
 
-Result<CopyProof> copy(const CopyPlan& plan, std::optional<Bytes> rate, Progress& progress) {
-  const Layer target{partial_path_of(plan.image), plan.image.format};
-  const auto proof = TRY(plan.driver->ensure_copied(plan.source, target, rate, progress));
-  CHECK_OK(plan.driver->ensure_published(target.path, plan.image.source));
-  return proof;
+jobs::Next settle_copy(db::Txn& txn, const jobs::Job& job, const Result<CopyProof>& proof) {
+  if (is_cancelling(txn, job)) return jobs::cancelled();
+  if (proof) {
+    save_proof(txn, job, *proof);
+    return jobs::go("publish");
+  }
+  const Error& error = proof.error();
+  if (error.code != Errc::kExhausted) return after_error(txn, job, "copying", error);
+  if (const auto snapshot = find_snapshot(txn, job.snapshot))
+    mark_waiting(txn, *snapshot, fmt::format("waiting for space: {}", error.text()));
+  return jobs::go("full");
 }
 
 Result<jobs::Work> plan_copy(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
@@ -197,11 +217,28 @@ Result<jobs::Work> plan_copy(const Toolbox& tools, db::Txn& txn, const jobs::Job
   save_snapshot(txn, plan.snapshot);
   return jobs::work<CopyProof>(
       [plan, rate = tools.settings.copy_rate_max](Progress& progress) {
-        return copy(plan, rate, progress);
+        const Layer target{partial_path_of(plan.image), plan.image.format};
+        return plan.driver->ensure_copied(plan.source, target, rate, progress);
       },
       [](db::Txn& settling, const jobs::Job& now, Result<CopyProof> proof) {
         return settle_copy(settling, now, proof);
       });
+}
+
+/// The whole file gets its name; from then on the image is READY.
+Result<jobs::Work> plan_publish(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
+  if (is_cancelling(txn, job)) return jobs::at_once(jobs::cancelled());
+  const auto plan = TRY(read_plan(tools, txn, job));
+  return jobs::Work{
+      [plan](Progress&) {
+        return plan.driver->ensure_published(partial_path_of(plan.image), plan.image.source);
+      },
+      [](db::Txn& settling, const jobs::Job& now, Result<void> outcome) -> jobs::Next {
+        if (is_cancelling(settling, now)) return jobs::cancelled();
+        if (!outcome) return after_error(settling, now, "publishing", outcome.error());
+        make_ready(settling, find_snapshot(settling, now.snapshot).value(), proof_of(now));
+        return jobs::go("unpin");
+      }};
 }
 
 /// The snapshot is READY: only the disk has still to be let go.
@@ -237,6 +274,10 @@ jobs::KindSpec copy_job(const Toolbox& tools) {
   }));
   kind.steps.back().slot = jobs::Slot::kCopy;
   kind.steps.back().stall = kCopyStall;
+  kind.steps.push_back(step("publish", [tools](db::Txn& txn, const jobs::Job& job) {
+    return plan_publish(tools, txn, job);
+  }));
+  kind.steps.back().stall = kPublishStall;
   jobs::StepSpec unpin{.name = "unpin"};
   unpin.plan = [tools](db::Txn& txn, const jobs::Job& job) -> Result<jobs::Work> {
     return or_later(job, plan_unpin(tools, txn, job, &let_go));

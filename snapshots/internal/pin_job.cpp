@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "compute/host.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/moment.h"
 #include "snapshots/internal/pin_at_rest.h"
@@ -195,7 +196,7 @@ jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error
     // The guest has stopped, or does so this moment; its state will tell.
     case Errc::kWrongState:
     case Errc::kNotFound:
-      return jobs::again(pause_after(job.attempt), error.text());
+      return jobs::again(jobs::pause_after(job.attempt), error.text());
     default:
       if (error.code == Errc::kUnavailable || job.attempt + 1 < kPinAttempts)
         return retry_members(txn, job, "pinning", error);
@@ -209,7 +210,8 @@ jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error
 /// Pinning has failed again and again. Only when no overlay has come of it may it fail for good;
 /// else the guest may be writing to one, and pinning goes on until that is known.
 jobs::Next settle_doubt(db::Txn& txn, const jobs::Job& job, const Result<bool>& has_overlay) {
-  if (!has_overlay) return jobs::again(pause_after(job.attempt), has_overlay.error().text());
+  if (!has_overlay)
+    return jobs::again(jobs::pause_after(job.attempt), has_overlay.error().text());
   if (*has_overlay) return jobs::go("pin");
   forget_intent(txn, job);
   return fail_members(txn, job, "pinning", {Errc::kStalled, job.args.get(kLastError), {}});
@@ -243,7 +245,7 @@ Result<jobs::Work> plan_pin(const Toolbox& tools, db::Txn& txn, const jobs::Job&
   const auto request = TRY(intend_pin(txn, set, vm, tools.settings.freeze_limit));
   const bool waits_for_agent = request.quiesce != hypervisor_driver::Quiesce::kNever &&
                                kAgentPause * job.attempt < tools.settings.agent_patience;
-  return jobs::work<Pinned>(
+  auto work = jobs::work<Pinned>(
       [=](Progress&) { return pin(*driver, domain.ref, request, waits_for_agent); },
       [](db::Txn& settling, const jobs::Job& now, Result<Pinned> pinned) -> jobs::Next {
         if (!pinned) return settle_refused(settling, now, pinned.error());
@@ -251,6 +253,8 @@ Result<jobs::Work> plan_pin(const Toolbox& tools, db::Txn& txn, const jobs::Job&
           return jobs::again(kAgentPause, "waiting for the guest agent");
         return settle_pinned(settling, now, *pinned);
       });
+  work.host = vm.host;
+  return work;
 }
 
 Result<jobs::Work> plan_rest(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {

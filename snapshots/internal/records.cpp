@@ -1,16 +1,14 @@
 #include "snapshots/internal/records.h"
 
-#include <algorithm>
-
 #include "access/directory.h"
 #include "base/log.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 
 namespace neph::snapshots {
 namespace {
 
 constexpr int kDefaultUmask = 0177;
-constexpr Duration kPauseMax{30'000};
 
 text::Vector provenance_of(const Snapshot& snapshot) {
   text::Vector facts;
@@ -156,13 +154,9 @@ void mark_waiting(db::Txn& txn, Snapshot snapshot, std::string reason) {
   save_snapshot(txn, snapshot);
 }
 
-Duration pause_after(int attempt) {
-  return std::min(Duration{1'000} * (1 << std::min(attempt, 5)), kPauseMax);
-}
-
 jobs::Work or_later(const jobs::Job& job, Result<jobs::Work> planned) {
   if (planned) return std::move(*planned);
-  return jobs::at_once(jobs::again(pause_after(job.attempt), planned.error().text()));
+  return jobs::at_once(jobs::again(jobs::pause_after(job.attempt), planned.error().text()));
 }
 
 Result<datastore_driver::Driver*> layer_driver(db::Txn& txn, const Toolbox& tools,

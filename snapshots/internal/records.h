@@ -51,9 +51,6 @@ void rearm(db::Txn& txn, const Snapshot& snapshot, datastore::Fires fires);
 /// Waits, and says for what.
 void mark_waiting(db::Txn& txn, Snapshot snapshot, std::string reason);
 
-/// How long to wait before another attempt: 1 s, 2 s, ... up to 30 s.
-[[nodiscard]] Duration pause_after(int attempt);
-
 /// A plan that failed is made again later: for steps that never give up.
 [[nodiscard]] jobs::Work or_later(const jobs::Job& job, Result<jobs::Work> planned);
 

@@ -1,6 +1,7 @@
 #include "snapshots/internal/set.h"
 
 #include "base/log.h"
+#include "jobs/backoff.h"
 #include "snapshots/internal/moment.h"
 
 namespace neph::snapshots {
@@ -75,7 +76,7 @@ jobs::Next retry_members(db::Txn& txn, const jobs::Job& job, std::string_view st
   const std::string reason = is_host ? fmt::format("waiting for host: {}", error.text())
                                      : fmt::format("{}: {}", step, error.text());
   for (const Snapshot& snapshot : list_members(txn, job)) mark_waiting(txn, snapshot, reason);
-  return jobs::again(pause_after(job.attempt), reason);
+  return jobs::again(jobs::pause_after(job.attempt), reason);
 }
 
 jobs::Work or_fail(db::Txn& txn, const jobs::Job& job, std::string_view step,

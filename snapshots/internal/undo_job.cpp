@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/unpin.h"
@@ -41,7 +42,7 @@ Result<jobs::Work> plan_clean(const Toolbox& tools, db::Txn& txn, const jobs::Jo
       },
       [](db::Txn&, const jobs::Job& now, Result<void> outcome) -> jobs::Next {
         if (outcome) return jobs::go("unpin");
-        return jobs::again(pause_after(now.attempt),
+        return jobs::again(jobs::pause_after(now.attempt),
                            fmt::format("removing what was copied: {}", outcome.error().text()));
       }};
 }

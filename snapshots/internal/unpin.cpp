@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "compute/host.h"
+#include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/moment.h"
 
@@ -92,7 +93,7 @@ jobs::Next folded(db::Txn& txn, const jobs::Job& job, const Finish& finish) {
 
 jobs::Next try_again(const jobs::Job& job, std::string_view what, const Error& error) {
   log::warn("snapshot.unpin", {{"snapshot", job.snapshot}, {"error", error.text()}});
-  return jobs::again(pause_after(job.attempt), fmt::format("{}: {}", what, error.text()));
+  return jobs::again(jobs::pause_after(job.attempt), fmt::format("{}: {}", what, error.text()));
 }
 
 Result<jobs::Work> plan_fold(const Toolbox& tools, db::Txn& txn, const jobs::Job& job,
@@ -121,13 +122,15 @@ Result<jobs::Work> plan_fold(const Toolbox& tools, db::Txn& txn, const jobs::Job
     jobs::release(txn, job.id, resource);
     return jobs::at_once(try_again(job, "folding back", act.error()));
   }
-  return jobs::Work{std::move(*act), [finish, resource](db::Txn& settling, const jobs::Job& now,
-                                                        Result<void> outcome) -> jobs::Next {
+  jobs::Work work{std::move(*act), [finish, resource](db::Txn& settling, const jobs::Job& now,
+                                                      Result<void> outcome) -> jobs::Next {
     if (outcome) return folded(settling, now, finish);
     // Whoever wants to boot or to stop the guest comes first; its state is looked at again.
     jobs::release(settling, now.id, resource);
     return try_again(now, "folding back", outcome.error());
   }};
+  if (fold == Fold::kLive) work.host = vm->host;
+  return work;
 }
 
 /// Files of its own that nothing stands on.

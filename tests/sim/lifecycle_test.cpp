@@ -226,6 +226,54 @@ TEST_F(LifecycleTest, ABootThatFailsCanBeTriedAgain) {
   EXPECT_EQ(shown(id), "RUNNING");
 }
 
+TEST_F(LifecycleTest, RecoverSuccessOfABootIsRefusedUnlessTheGuestRuns) {
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_started",
+                  .error = {Errc::kInvalid, "no such machine type", "qemu"}});
+  const VmId id = create_vm();
+  ASSERT_EQ(shown(id), "BOOT_FAILURE");
+  ASSERT_TRUE(recover(id, Recover::kSuccess));
+  EXPECT_EQ(shown(id), "BOOT_FAILURE");
+  const std::string error = vm(id).user_attributes.get("ERROR");
+  EXPECT_NE(error.find("is not there, not running"), std::string::npos) << error;
+  EXPECT_FALSE(world().find_domain(compute::domain_name(id))) << "nothing was started";
+}
+
+TEST_F(LifecycleTest, RecoverSuccessOfABootTakesAGuestThatRuns) {
+  world().inject({.kind = sim::FaultKind::kLostAnswer, .verb = "ensure_started",
+                  .error = {Errc::kInvalid, "the answer was garbled", "libvirt"}});
+  const VmId id = create_vm();
+  ASSERT_EQ(shown(id), "BOOT_FAILURE");
+  ASSERT_TRUE(recover(id, Recover::kSuccess));
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(LifecycleTest, RecoverSuccessOfAPrologNamesTheFileThatIsMissing) {
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_cloned",
+                  .error = {Errc::kInvalid, "not a qcow2 file", "qemu-img"}});
+  const VmId id = create_vm();
+  ASSERT_EQ(shown(id), "PROLOG_FAILURE");
+  ASSERT_TRUE(recover(id, Recover::kSuccess));
+  EXPECT_EQ(shown(id), "PROLOG_FAILURE");
+  const std::string error = vm(id).user_attributes.get("ERROR");
+  EXPECT_NE(error.find(disk(id).path), std::string::npos) << error;
+  ASSERT_TRUE(recover(id, Recover::kRetry));
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(LifecycleTest, RecoverSuccessOfAnEpilogNamesTheFileThatIsStillThere) {
+  const VmId id = create_vm();
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_deleted",
+                  .error = {Errc::kInvalid, "read-only file system", "rm"}});
+  act(id, Action::kTerminateHard);
+  ASSERT_EQ(shown(id), "EPILOG_FAILURE");
+  ASSERT_TRUE(recover(id, Recover::kSuccess));
+  EXPECT_EQ(shown(id), "EPILOG_FAILURE");
+  const std::string error = vm(id).user_attributes.get("ERROR");
+  EXPECT_NE(error.find("is still there"), std::string::npos) << error;
+  ASSERT_TRUE(recover(id, Recover::kRetry));
+  EXPECT_EQ(shown(id), "DONE");
+}
+
 TEST_F(LifecycleTest, AFailedVmCanBeDeleted) {
   world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_cloned",
                   .error = {Errc::kInvalid, "bad header", ""}});

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/lanes.h"
+#include "jobs/log.h"
 #include "jobs/queue.h"
 
 namespace neph::jobs {
@@ -69,6 +70,19 @@ class RunnerTest : public ::testing::Test {
     Job found;
     database_->read(lanes_->clock().now(), [&](db::Txn& txn) { found = find(txn, id).value(); });
     return found;
+  }
+
+  /// "step: text", a line each.
+  std::string story(JobId id) {
+    std::string lines;
+    database_->read(lanes_->clock().now(), [&](db::Txn& txn) {
+      for (const auto& entry : list_log(txn, id)) {
+        lines += entry.step + ": " + entry.text;
+        if (entry.times > 1) lines += fmt::format(" x{}", entry.times);
+        lines += "\n";
+      }
+    });
+    return lines;
   }
 
   std::unique_ptr<db::Database> database_;
@@ -262,6 +276,74 @@ TEST_F(RunnerTest, ShowsProgressWhileAStepActsAndForgetsItAfterwards) {
   EXPECT_EQ(seen->per_second, Bytes{25});
   EXPECT_EQ(seen->seconds_left, 3);
   EXPECT_FALSE(board_->find(id).has_value());
+}
+
+TEST_F(RunnerTest, TheLogTellsTheStoryOfAJob) {
+  int runs = 0;
+  begin({step("one", acting([](Progress&) { return kOk; }, go("two"))),
+         step("two", [&](db::Txn&, const Job&) -> Result<Work> {
+           if (++runs <= 3) return at_once(again(Duration{500}, "the host is busy"));
+           return at_once(failed({Errc::kInvalid, "cannot be", "said the tool"}));
+         })});
+  const JobId id = enqueue_one("one");
+  lanes_->advance(Duration{10'000});
+  EXPECT_EQ(story(id),
+            "one: asked for\n"
+            "two: begun\n"
+            "two: tried again: the host is busy x3\n"
+            "two: failed: cannot be (said the tool)\n");
+}
+
+TEST_F(RunnerTest, ALogKeepsItsBeginningAndItsEndAndNoMore) {
+  int runs = 0;
+  begin({step("one", [&](db::Txn&, const Job&) -> Result<Work> {
+    return at_once(again(Duration{1'000}, fmt::format("look {}", runs++)));
+  })});
+  const JobId id = enqueue_one("one");
+  lanes_->advance(Duration{500'000});
+  std::vector<LogEntry> log;
+  database_->read(lanes_->clock().now(), [&](db::Txn& txn) { log = list_log(txn, id); });
+  EXPECT_EQ(log.size(), 64u);
+  EXPECT_EQ(log.front().text, "asked for");
+  EXPECT_EQ(log[1].text, "tried again: look 0");
+  EXPECT_EQ(log.back().text, fmt::format("tried again: look {}", runs - 1));
+}
+
+TEST_F(RunnerTest, TheLogGoesWithItsJob) {
+  begin({step("one", acting([](Progress&) { return kOk; }, done()))});
+  const JobId id = enqueue_one("one");
+  EXPECT_NE(story(id), "");
+  transact([&](db::Txn& txn) {
+    txn.exec("UPDATE counters SET next = 5000 WHERE name = 'job'");
+    prune(txn, Instant{txn.at().ms + 1});
+  });
+  EXPECT_EQ(story(id), "");
+}
+
+TEST_F(RunnerTest, ARestartIsToldInTheLog) {
+  begin({step("one", acting([](Progress&) { return kOk; }, done()))});
+  const JobId id = enqueue_one("one", [](NewJob& job) { job.wake_key = "held"; });
+  transact([&](db::Txn& txn) { mark_running(txn, id); });
+  restart();
+  begin({step("one", acting([](Progress&) { return kOk; }, done()))});
+  EXPECT_NE(story(id).find("one: begun again: the daemon was restarted"), std::string::npos);
+}
+
+TEST_F(RunnerTest, DamagedArgumentsFailTheJobAndItsObjectHearsOfIt) {
+  std::string heard;
+  KindSpec kind{"work", {step("one", acting([](Progress&) { return kOk; }, done()))}};
+  kind.abandon = [&](db::Txn&, const Job&, const Error& error) { heard = error.text(); };
+  runner_->add(kind);
+  runner_->start();
+  lanes_->run_until_idle();
+  const JobId id = enqueue_one("one", [](NewJob& job) { job.wake_key = "held"; });
+  transact([&](db::Txn& txn) {
+    txn.exec("UPDATE jobs SET args = 'PATH=[' WHERE id = ?", id);
+    wake(txn, "held");
+  });
+  EXPECT_EQ(job(id).state, JobState::kFailed);
+  EXPECT_NE(job(id).error.find("arguments are damaged"), std::string::npos) << job(id).error;
+  EXPECT_EQ(heard, job(id).error);
 }
 
 }  // namespace
