@@ -163,6 +163,29 @@ void apply_lost(db::Txn& txn, VmId id, std::string_view why) {
   log::warn("vm.unknown", {{"vm", id}, {"why", why}});
 }
 
+void apply_host_lost(db::Txn& txn, VmId id, std::string_view host) {
+  auto vm = find_vm(txn, id);
+  if (!vm) return;
+  // A guest that is only paused has its memory in QEMU.
+  const bool is_paused = vm->state == VmState::kSuspended && vm->memory_path.empty();
+  if (vm->state != VmState::kActive && !is_paused) return;
+  const HaltRow* halt = is_paused ? nullptr : find_halt_by_shutdown(vm->lcm);
+  const bool is_saving = vm->lcm == LcmState::kSaveSuspend || vm->lcm == LcmState::kSaveStop;
+  const bool is_on = vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown;
+  if (halt != nullptr) {
+    if (vm->rest_grade != Grade::kNone) return;
+    stop_as_asked(txn, *vm, *halt, StopReason::kFailed, txn.at());
+  } else if (is_paused || is_saving || is_on) {
+    vm->memory_path.clear();
+    stop_by_itself(txn, *vm, StopReason::kFailed, txn.at());
+    put_error(*vm, txn.at(), fmt::format("its host {} was declared lost", host));
+    save_vm(txn, *vm);
+  } else if (vm->rest_grade == Grade::kNone) {
+    vm->rest_grade = Grade::kCrash;
+    save_vm(txn, *vm);
+  }
+}
+
 void fire_final_holds(db::Txn& txn, const Vm& vm) {
   datastore::apply_guest_end(txn, vm.id, final_end(vm.rest_grade), txn.at());
 }

@@ -22,6 +22,9 @@ void apply_paused(db::Txn& txn, VmId vm, std::string_view why);
 /// Its host cannot be asked: RUNNING becomes UNKNOWN. Nothing fires.
 void apply_lost(db::Txn& txn, VmId vm, std::string_view why);
 
+/// Its host was declared lost: whatever ran there is off, as after a power cut.
+void apply_host_lost(db::Txn& txn, VmId vm, std::string_view host);
+
 /// Woken when apply_off has recorded a stop.
 [[nodiscard]] std::string stopped_key(VmId vm);
 

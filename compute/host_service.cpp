@@ -3,7 +3,10 @@
 #include <fmt/ranges.h>
 
 #include "access/directory.h"
+#include "base/log.h"
+#include "compute/guest_facts.h"
 #include "compute/internal/host_rows.h"
+#include "jobs/queue.h"
 
 namespace neph::compute {
 namespace {
@@ -78,9 +81,32 @@ Result<void> HostService::set_admin(db::Txn& txn, HostId id, HostAdmin admin) {
                 " 2 (offline)", id, static_cast<int>(admin));
   }
   host.admin = admin;
+  if (admin == HostAdmin::kEnabled) host.lost = {};
   // Nobody watches an offline host: what was seen last is no news when it is enabled again.
   if (admin == HostAdmin::kOffline) forget_measurements(host);
   save_host(txn, host);
+  return {};
+}
+
+Result<void> HostService::declare_lost(db::Txn& txn, HostId id, const std::string& name) {
+  Host host = TRY(find_host(txn, id));
+  if (name != host.name) {
+    return fail(Errc::kInvalid, "Host {} is called {}, not \"{}\": is it the right one?", id,
+                host.name, name);
+  }
+  if (host.is_reachable) {
+    return fail(Errc::kWrongState, "Host {} answers: what runs there can be stopped", host.name);
+  }
+  if (state_of(host) == HostState::kOffline || host.error.empty()) {
+    return fail(Errc::kWrongState, "Nobody has asked host {} whether it answers: enable it first",
+                host.name);
+  }
+  host.lost = txn.at();
+  save_host(txn, host);
+  log::warn("host.declared_lost", {{"host", host.name}});
+  const auto vms = list_vms_on(txn, id);
+  for (const VmId vm : vms) apply_host_lost(txn, vm, host.name);
+  jobs::hurry_on_host(txn, id, vms);
   return {};
 }
 

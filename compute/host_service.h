@@ -22,7 +22,15 @@ class HostService {
                           const std::string& vm_mad, ClusterId cluster);
   /// \returns kWrongState naming VMs or retained disks that are still there
   Result<void> remove(db::Txn& txn, HostId id);
+  /// Enabling a host that was declared lost takes that back: guests that run there are taken as
+  /// they are found.
   Result<void> set_admin(db::Txn& txn, HostId id, HostAdmin admin);
+  /// An administrator's word that nothing runs any more on a host that does not answer: it lost
+  /// its power, or was fenced. Its VMs are off from here on, as after a power cut; what waited for
+  /// the host goes on. May be said again.
+  /// \returns kInvalid unless `name` is the host's, kWrongState while it answers and where nobody
+  ///   has asked it
+  Result<void> declare_lost(db::Txn& txn, HostId id, const std::string& name);
   Result<void> update(db::Txn& txn, HostId id, const text::Template& change, bool is_append);
   Result<void> rename(db::Txn& txn, HostId id, const std::string& name);
 

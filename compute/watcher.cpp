@@ -1,5 +1,7 @@
 #include "compute/watcher.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -49,7 +51,10 @@ void save_facts(Host& host, const HostFact& fact, Instant at) {
   host.facts.set("VERSION", fact.version);
 }
 
-void mark_lost(db::Txn& txn, Host& host, const std::string& why) {
+void mark_lost(db::Txn& txn, Host& host, const std::string& reason) {
+  const std::string why =
+      host.lost.is_set() ? fmt::format("declared lost on {}: {}", to_text(host.lost), reason)
+                         : reason;
   if (host.is_reachable || host.error != why) {
     host.is_reachable = false;
     host.error = why;
@@ -58,6 +63,47 @@ void mark_lost(db::Txn& txn, Host& host, const std::string& why) {
     log::warn("host.lost", {{"host", host.name}, {"error", why}});
   }
   for (const VmId vm : list_vms_on(txn, host.id)) apply_lost(txn, vm, why);
+}
+
+}  // namespace
+
+namespace {
+
+/// A domain of ours whose VM lives elsewhere by now, or nowhere: same name and same UUID.
+bool is_superseded(db::Txn& txn, const Host& host, const DomainFact& domain) {
+  const auto vm = find_vm(txn, vm_of(domain.name).value_or(VmId{}));
+  if (!vm || vm->uuid != domain.uuid) return false;
+  return vm->state == VmState::kDone || vm->host != host.id;
+}
+
+/// Guests of ours on a host that was declared lost and answers again. Their VMs were taken to be
+/// off since; so none is adopted before an administrator has said so. What is superseded is cut
+/// off at once, for it writes to disks that others use.
+struct Returned {
+  std::vector<std::string> guests;
+  std::vector<hypervisor_driver::DomainRef> superseded;
+};
+Returned find_returned(db::Txn& txn, const Host& host, const std::vector<DomainFact>& domains) {
+  Returned returned;
+  for (const DomainFact& domain : domains) {
+    const bool is_on = domain.power == Power::kRunning || domain.power == Power::kPaused;
+    if (!is_on || !vm_of(domain.name)) continue;
+    returned.guests.push_back(domain.name);
+    if (is_superseded(txn, host, domain))
+      returned.superseded.push_back({ref_of(host), domain.name, domain.uuid});
+  }
+  return returned;
+}
+
+void refuse_return(db::Txn& txn, Host& host, const Returned& returned) {
+  const std::string why = fmt::format(
+      "declared lost, but it answers and guests run there: {}. Stop them there, or enable the host "
+      "to take them as they are",
+      fmt::join(returned.guests, ", "));
+  if (host.error == why) return;
+  host.error = why;
+  save_host(txn, host);
+  log::error("host.returned_with_guests", {{"host", host.name}, {"error", why}});
 }
 
 }  // namespace
@@ -82,6 +128,11 @@ struct Watcher::Visit {
 struct Watcher::Found {
   Result<HostFact> fact;
   std::vector<DomainFact> domains;
+};
+
+struct Watcher::Concluded {
+  bool is_fine = false;
+  std::vector<hypervisor_driver::DomainRef> superseded;
 };
 
 Watcher::Watcher(db::Store& store, Lanes& lanes, VmService& vms)
@@ -161,6 +212,8 @@ void Watcher::on_event(const GuestEvent& event) {
   const auto work = [event, id = *vm](db::Txn& txn) -> Result<void> {
     const Vm vm = TRY(find_vm(txn, id));
     if (vm.host != event.host) return {};
+    // What runs on a host that was declared lost is not ours until somebody has said so.
+    if (TRY(find_host(txn, event.host)).lost.is_set()) return {};
     switch (event.kind) {
       case GuestEvent::Kind::kStopped:
         // An event from before the last boot says nothing about the guest of today.
@@ -273,12 +326,20 @@ void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& do
 void Watcher::conclude(const Host& asked, const Found& found) {
   const auto state = visits_.find(asked.id);
   if (state == visits_.end()) return;
-  store_.run<bool>(
-      [asked, found, visit = state->second](db::Txn& txn) -> Result<bool> {
+  store_.run<Concluded>(
+      [asked, found, visit = state->second](db::Txn& txn) -> Result<Concluded> {
         Host host = TRY(find_host(txn, asked.id));
         if (!found.fact) {
           mark_lost(txn, host, found.fact.error().text());
-          return false;
+          return Concluded{};
+        }
+        if (host.lost.is_set()) {
+          auto returned = find_returned(txn, host, found.domains);
+          if (!returned.guests.empty()) {
+            refuse_return(txn, host, returned);
+            return Concluded{false, std::move(returned.superseded)};
+          }
+          host.lost = {};
         }
         if (!host.is_reachable) log::info("host.back", {{"host", host.name}});
         save_facts(host, *found.fact, txn.at());
@@ -289,17 +350,32 @@ void Watcher::conclude(const Host& asked, const Found& found) {
                                     before->second == Before{stand_of(vm), vm.job};
           return is_as_before && !visit->touched.contains(vm.id.value);
         });
-        return true;
+        return Concluded{true, {}};
       },
-      [this, id = asked.id](const Result<bool>& is_reachable) {
+      [this, asked, id = asked.id](const Result<Concluded>& concluded) {
         const auto known = visits_.find(id);
         if (known == visits_.end()) return;
         known->second->is_under_way = false;
+        if (concluded) cut_off(asked, concluded->superseded);
         if (known->second->is_wanted_again) return visit(id);
         const Duration interval = vms_.settings().monitor_interval;
-        const bool is_fine = is_reachable && *is_reachable;
+        const bool is_fine = concluded && concluded->is_fine;
         visit_after(id, is_fine ? interval : std::min(kRetry, interval));
       });
+}
+
+void Watcher::cut_off(const Host& host,
+                      const std::vector<hypervisor_driver::DomainRef>& superseded) {
+  const auto driver = vms_.drivers().hypervisor(host.vm_mad);
+  if (!driver) return;
+  for (const auto& domain : superseded) {
+    lanes_.drivers().post([driver = *driver, domain] {
+      const auto cut = driver->ensure_destroyed(domain);
+      log::error("guest.superseded", {{"host", domain.host.name},
+                                      {"domain", domain.name},
+                                      {"outcome", cut ? "cut off" : cut.error().text()}});
+    });
+  }
 }
 
 void Watcher::visit_after(HostId id, Duration delay) {

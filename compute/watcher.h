@@ -32,6 +32,7 @@ class Watcher {
   struct Before;
   struct Visit;
   struct Found;
+  struct Concluded;
 
   void observe(db::Txn& txn, const db::ChangeSet& changes);
   void observe_host(db::Txn& txn, HostId host);
@@ -40,6 +41,8 @@ class Watcher {
   void visit(HostId host);
   void inspect(const Host& host);
   void conclude(const Host& host, const Found& found);
+  /// Power off for domains that run beside the VM they belong to.
+  void cut_off(const Host& host, const std::vector<hypervisor_driver::DomainRef>& superseded);
   void visit_after(HostId host, Duration delay);
   void ask_placement();
 
