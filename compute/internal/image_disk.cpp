@@ -26,18 +26,20 @@ std::string id_list(const std::vector<ClusterId>& clusters) {
 }
 
 /// A LOCKED image with a snapshot attribute may have nothing in it for a long time.
-Result<void> check_arriving(DiskId disk, const Image& image) {
+Result<void> check_arriving(const VmDisk& disk, const Image& image) {
   const auto* snapshot = image.attributes.find_vector("SNAPSHOT");
   if (snapshot == nullptr) return {};
   const std::string phase = snapshot->get("PHASE");
-  if (phase == "armed") {
-    return fail(Errc::kWrongState, "DISK {}: image {} is not there yet: VM {} must stop first",
-                disk, image.id, snapshot->get("VM_ID"));
+  if (phase == "armed" && !disk.attributes.is_yes("WAIT_FOR_SNAPSHOT")) {
+    return fail(Errc::kWrongState,
+                "DISK {}: image {} is not there yet: VM {} must stop first. To wait for it, say"
+                " WAIT_FOR_SNAPSHOT = YES in the DISK",
+                disk.id, image.id, snapshot->get("VM_ID"));
   }
   if (phase == "failed") {
     return fail(Errc::kWrongState,
-                "DISK {}: image {} is not there: its snapshot of VM {} has failed", disk, image.id,
-                snapshot->get("VM_ID"));
+                "DISK {}: image {} is not there: its snapshot of VM {} has failed", disk.id,
+                image.id, snapshot->get("VM_ID"));
   }
   return {};
 }
@@ -103,7 +105,8 @@ Result<Image> find_asked_image(Reading& reading, const VmDisk& disk) {
               " IMAGE_UNAME or IMAGE_UID of owner in DISK.", disk.id, owner, name);
 }
 
-Result<void> check_usable(Reading& reading, DiskId disk, const Image& image) {
+Result<void> check_usable(Reading& reading, const VmDisk& asked, const Image& image) {
+  const DiskId disk = asked.id;
   CHECK_OK(access::authorize(reading.txn, reading.actor, access::Op::kUse,
                              datastore::subject_of(image)));
   if (image.type != ImageType::kOs && image.type != ImageType::kDatablock &&
@@ -119,7 +122,7 @@ Result<void> check_usable(Reading& reading, DiskId disk, const Image& image) {
     return fail(Errc::kWrongState, "DISK {}: image {} cannot be used, its state is {}", disk,
                 image.id, name_of(image.state));
   }
-  CHECK_OK(check_arriving(disk, image));
+  CHECK_OK(check_arriving(asked, image));
   auto& waits = reading.fresh.waits_for;
   if (std::find(waits.begin(), waits.end(), image.id) == waits.end()) waits.push_back(image.id);
   return {};

@@ -82,7 +82,7 @@ Result<TargetAsk> target_of(const Reading& reading, const VmDisk& disk, std::str
 
 Result<void> add_image_disk(Reading& reading, VmDisk disk, std::vector<TargetAsk>& targets) {
   const auto image = TRY(find_asked_image(reading, disk));
-  CHECK_OK(check_usable(reading, disk.id, image));
+  CHECK_OK(check_usable(reading, disk, image));
   const auto store = TRY(datastore::find_datastore(reading.txn, image.datastore));
   const bool is_cdrom = image.type == datastore::ImageType::kCdrom;
   disk.kind = is_cdrom ? DiskKind::kCdrom : DiskKind::kImage;

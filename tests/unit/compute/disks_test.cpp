@@ -131,7 +131,8 @@ TEST_F(VmDisks, AreRefusedWhereTheImageComesFromAVmThatMustStopFirst) {
   ASSERT_FALSE(fresh);
   EXPECT_EQ(fresh.error().code, Errc::kWrongState);
   EXPECT_EQ(fresh.error().message,
-            "DISK 0: image 0 is not there yet: VM 3 must stop first");
+            "DISK 0: image 0 is not there yet: VM 3 must stop first. To wait for it, say"
+            " WAIT_FOR_SNAPSHOT = YES in the DISK");
 }
 
 TEST_F(VmDisks, HaveAPersistentImageToThemselves) {
