@@ -34,7 +34,7 @@ Array from_xmlrpc_array(const xmlrpc_c::value_array& array) {
 Struct from_xmlrpc_struct(const xmlrpc_c::value_struct& members) {
   Struct result;
   for (const auto& [name, member] : members.cvalue()) {
-    result.emplace_back(name, from_xmlrpc(member));
+    result.push_back({name, from_xmlrpc(member)});
   }
   return result;
 }

@@ -14,7 +14,8 @@ namespace neph::api {
 
 struct Value;
 using Array = std::vector<Value>;
-using Struct = std::vector<std::pair<std::string, Value>>;
+struct Member;
+using Struct = std::vector<Member>;
 
 /// One XML-RPC value. monostate stands for the types that no method takes (nil, dateTime, base64):
 /// they may come as surplus parameters, which are ignored like any other.
@@ -24,6 +25,13 @@ struct Value {
   Data data;
 
   friend bool operator==(const Value&, const Value&) = default;
+};
+
+/// Of a Struct. No pair, because clang does not take one whose Value is not complete yet.
+struct Member {
+  std::string name;
+  Value value;
+  friend bool operator==(const Member&, const Member&) = default;
 };
 
 /// "int", "i8", "boolean", "double", "string", "array", "struct" or "value of another type".

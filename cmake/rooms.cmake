@@ -14,14 +14,17 @@ function(neph_precompiled name)
 endfunction()
 neph_precompiled(neph_headers)
 
-# neph_room(NAME DEPENDS room... LIBS target...)
+# neph_room(NAME DEPENDS room... LIBS target... WITHOUT file...)
 # One folder is one static library neph_NAME. It may depend only on rooms configured before it,
 # so a cycle does not configure; tests/tidy checks that includes keep to DEPENDS.
 function(neph_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBS;WITHOUT" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp
        ${CMAKE_CURRENT_SOURCE_DIR}/internal/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/methods/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  foreach(file ${ROOM_WITHOUT})
+    list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+  endforeach()
   if(sources)
     add_library(neph_${name} STATIC ${sources})
     target_precompile_headers(neph_${name} REUSE_FROM neph_headers)
