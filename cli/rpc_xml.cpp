@@ -105,7 +105,8 @@ Result<Value> decode_answer(std::string_view body) {
   const auto* reason = std::get_if<std::string>(&parts[1]);
   const auto* code = std::get_if<std::int64_t>(&parts[2]);
   return fail(code_of(code == nullptr ? 0 : *code), "{}",
-              reason == nullptr ? "the server refused without a reason" : *reason);
+              reason == nullptr || reason->empty() ? "the server refused without a reason"
+                                                   : *reason);
 }
 
 }  // namespace neph::cli

@@ -35,6 +35,12 @@ std::string_view bus_of(const DiskSpec& disk, const std::string& machine) {
   return {};
 }
 
+/// A description that somebody else wrote may have several, and the first is not the last word.
+void remove_all(pugi::xml_node parent, const char* name) {
+  while (parent.remove_child(name)) {
+  }
+}
+
 void add_source(pugi::xml_node parent, const std::string& path) {
   set(parent, "type", is_block_device(path) ? "block" : "file");
   set(parent.append_child("source"), is_block_device(path) ? "dev" : "file", path);
@@ -69,8 +75,8 @@ Result<void> add_disk(pugi::xml_node devices, const DiskSpec& disk, const std::s
 
 void set_layers(pugi::xml_node disk_node, const DiskSpec& disk) {
   set(disk_node.child("driver"), "type", disk.format.empty() ? "raw" : disk.format);
-  disk_node.remove_child("source");
-  disk_node.remove_child("backingStore");
+  remove_all(disk_node, "source");
+  remove_all(disk_node, "backingStore");
   if (disk.path.empty()) return;  // a cdrom drive with nothing in it
   add_source(disk_node, disk.path);
   auto below = disk_node.append_child("backingStore");
@@ -104,8 +110,8 @@ void add_nic(pugi::xml_node devices, const NicSpec& nic) {
 
 void set_nic_source(pugi::xml_node interface_node, const NicSpec& nic) {
   if (nic.kind == NicKind::kUser) return;
-  interface_node.remove_child("source");
-  interface_node.remove_child("target");
+  remove_all(interface_node, "source");
+  remove_all(interface_node, "target");
   const char* kind = nic.kind == NicKind::kBridge ? "bridge" : "network";
   set(interface_node.append_child("source"), kind, nic.source);
   if (!nic.target.empty()) set(interface_node.append_child("target"), "dev", nic.target);
