@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that this project needs and that are not installed yet.
 #
-#   tools/packages.sh GROUP...          install what is missing of build, run, demo, test, full
+#   tools/packages.sh GROUP...          install what is missing of build run demo test full fuzz
 #   tools/packages.sh --list GROUP...   print the names, one a line
 #   tools/packages.sh --missing GROUP... print the names that are not installed
 #
@@ -32,9 +32,11 @@ packages_of() {
       echo libvirt-daemon-system libvirt-clients iproute2 gnutls-bin xfsprogs
       echo libxml2-utils clang-format procps util-linux mount python3 ;;
     full) # to instrument
-      echo libasan8 libubsan1 ;;
+      echo libasan8 libubsan1 libtsan2 ;;
+    fuzz) # for tools/fuzz.sh alone; ./test replays the corpora with g++
+      echo clang libclang-rt-14-dev ;;
     *)
-      echo "packages.sh: unknown group '$1' (build, run, demo, test, full)" >&2
+      echo "packages.sh: unknown group '$1' (build, run, demo, test, full, fuzz)" >&2
       return 2 ;;
   esac
 }
