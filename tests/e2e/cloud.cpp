@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -120,6 +121,19 @@ std::string Cloud::refusal(const std::string& method, const Values& arguments) {
   return answer.error().text();
 }
 
+std::int64_t Cloud::add_host(const std::string& name, const std::string& uri) {
+  constexpr std::int64_t kMonitored = 2;
+  const auto id = call_id("one.host.allocate", {name, "qemu", "qemu", -1});
+  call_id("one.host.update", {id, fmt::format("LIBVIRT_URI=\"{}\"", uri), 1});
+  await_host(id, kMonitored);
+  return id;
+}
+
+void Cloud::await_host(std::int64_t id, std::int64_t state) {
+  await(fmt::format("host {} to be in state {}", id, state),
+        [&] { return document("one.host.info", {id}).number("STATE", -1) == state; });
+}
+
 std::int64_t Cloud::create_guest(const GuestAsk& ask) {
   const bool is_on_hold = false;
   return call_id("one.vm.allocate",
@@ -166,12 +180,20 @@ fs::path Cloud::disk_path(std::int64_t id, int disk) {
   return state_ / "datastores" / "0" / fmt::format("{}", id) / fmt::format("disk.{}", disk);
 }
 
+std::vector<pid_t> Cloud::all_qemus() const {
+  auto found = processes_with("guest=one-");
+  // Another cloud on this machine has VMs of the same numbers.
+  std::erase_if(found, [this](pid_t pid) {
+    return read_file(fmt::format("/proc/{}/cmdline", pid)).find(folder_.string() + "/") ==
+           std::string::npos;
+  });
+  return found;
+}
+
 std::optional<pid_t> Cloud::qemu_of(std::int64_t id) {
-  for (const pid_t pid : processes_with(fmt::format("guest=one-{},", id))) {
-    // Another cloud on this machine has its own VM of that number.
-    const auto words = read_file(fmt::format("/proc/{}/cmdline", pid));
-    if (words.find(folder_.string() + "/") != std::string::npos) return pid;
-  }
+  const auto its_own = processes_with(fmt::format("guest=one-{},", id));
+  for (const pid_t pid : all_qemus())
+    if (std::ranges::find(its_own, pid) != its_own.end()) return pid;
   return std::nullopt;
 }
 

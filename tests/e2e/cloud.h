@@ -60,6 +60,11 @@ class Cloud {
   /// From now on calls are those of "name:password"; empty: oneadmin's.
   void become(const std::string& session);
 
+  // Hosts.
+  /// \returns its id, when nephd has seen it alive
+  std::int64_t add_host(const std::string& name, const std::string& uri);
+  void await_host(std::int64_t id, std::int64_t state);
+
   // VMs.
   std::int64_t create_guest(const GuestAsk& ask);
   [[nodiscard]] Element vm(std::int64_t id) { return document("one.vm.info", {id}); }
@@ -73,6 +78,8 @@ class Cloud {
   [[nodiscard]] std::filesystem::path disk_path(std::int64_t vm, int disk = 0);
   [[nodiscard]] std::optional<pid_t> qemu_of(std::int64_t vm);
   void kill_qemu(std::int64_t vm);
+  /// Of all its VMs. Any thread.
+  [[nodiscard]] std::vector<pid_t> all_qemus() const;
 
   // Images and snapshots.
   [[nodiscard]] std::int64_t demo_image();

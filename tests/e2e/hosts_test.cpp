@@ -23,21 +23,6 @@ class GuestHosts : public testing::Test {
     if (HasFailure() && cloud_) std::printf("nephd said:\n%s", cloud_->complaints().c_str());
   }
 
-  /// \returns its id, when nephd has seen it alive
-  std::int64_t add_host(const LibvirtHost& host) {
-    const auto id = cloud_->call_id("one.host.allocate", {host.name(), "qemu", "qemu", -1});
-    cloud_->call_id("one.host.update",
-                    {id, fmt::format("LIBVIRT_URI=\"{}\"", host.uri()), 1});
-    await_host(id, 2);
-    return id;
-  }
-
-  void await_host(std::int64_t id, std::int64_t state) {
-    await(fmt::format("host {} to be in state {}", id, state), [&] {
-      return cloud_->document("one.host.info", {id}).number("STATE", -1) == state;
-    });
-  }
-
   std::int64_t create_on(const std::string& name, std::int64_t host) {
     return cloud_->create_guest(
         {.name = name,
@@ -61,8 +46,8 @@ class GuestHosts : public testing::Test {
 TEST_F(GuestHosts, OneHostGoesOnWhileTheOtherDiesWithAnArmedSnapshot) {
   constexpr std::int64_t kError = 3;
   constexpr std::int64_t kMonitored = 2;
-  const auto first = add_host(*hosts_[0]);
-  const auto second = add_host(*hosts_[1]);
+  const auto first = cloud_->add_host(hosts_[0]->name(), hosts_[0]->uri());
+  const auto second = cloud_->add_host(hosts_[1]->name(), hosts_[1]->uri());
   const auto lost = create_on("lost", first);
   const auto going_on = create_on("going-on", second);
   EXPECT_EQ(cloud_->await_ready(lost), "lost");
@@ -81,7 +66,7 @@ TEST_F(GuestHosts, OneHostGoesOnWhileTheOtherDiesWithAnArmedSnapshot) {
 
   const auto armed = cloud_->take(lost, "armed", "KIND=DEFERRED");
   hosts_[0]->kill();
-  await_host(first, kError);
+  cloud_->await_host(first, kError);
   cloud_->await_state(lost, "UNKNOWN");
   EXPECT_EQ(cloud_->phase(armed), "armed");
   EXPECT_NE(cloud_->refusal("neph.snapshot.capture", {armed.id}), "")
@@ -91,7 +76,7 @@ TEST_F(GuestHosts, OneHostGoesOnWhileTheOtherDiesWithAnArmedSnapshot) {
   expect_marker(meanwhile, "going-on");
 
   hosts_[0]->start();
-  await_host(first, kMonitored);
+  cloud_->await_host(first, kMonitored);
   cloud_->await_state(lost, "POWEROFF");
   EXPECT_EQ(cloud_->phase(armed), "armed");
   cloud_->call_id("neph.snapshot.capture", {armed.id});

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <thread>
 
 #include "tests/e2e/cloud.h"
 #include "tests/e2e/disk_check.h"
+#include "tests/e2e/guest_agent.h"
 #include "tests/e2e/waiting.h"
 
 /// nephd is killed with -9 at the worst moments, and started again. One start for each test, so
@@ -122,6 +124,44 @@ TEST_F(GuestKilledNephd, APinUnderWayIsTakenUpAndTheGuestGoesOn) {
     expect_untouched(vm);
     expect_whole(shot, "pinning");
   }
+}
+
+/// Kills nephd when the layer of a snapshot appears, which is after the freeze and before the thaw.
+/// \returns whether the agent says that the guest was left frozen
+bool leaves_frozen(Cloud& cloud, std::int64_t vm, const std::string& name) {
+  const auto nephd = cloud.nephd().find_daemon();
+  const auto shot = cloud.take(vm, name, "KIND=HOT QUIESCE=TRY");
+  const auto layer = cloud.disk_path(vm).string() + fmt::format(".snap-{}", shot.id);
+  while (!std::filesystem::exists(layer)) pass(std::chrono::milliseconds(1));
+  ::kill(nephd, SIGKILL);
+  cloud.nephd().reap();
+  return freeze_status(agent_socket_below(cloud.state())) == "frozen";
+}
+
+TEST_F(GuestKilledNephd, AGuestLeftFrozenIsThawedByTheNextNephdWithinItsBudget) {
+  constexpr int kAttempts = 10;
+  constexpr std::chrono::seconds kBudget{5};  // SNAPSHOT_FREEZE_TIMEOUT
+  const auto vm = create_writer("frozen");
+  cloud().nephd().set(kFast);
+  int attempt = 1;
+  for (; !leaves_frozen(cloud(), vm, fmt::format("frozen-{}", attempt)); ++attempt) {
+    ASSERT_LT(attempt, kAttempts) << "no kill came between freeze and thaw";
+    cloud().restart();
+    expect_untouched(vm);
+  }
+  cloud().restart();
+  const auto answered = std::chrono::steady_clock::now();
+  const auto before = rounds(vm);
+  await("the guest to write again", [&] { return rounds(vm) > before; });
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - answered);
+  EXPECT_LE(took, kBudget);
+  note(fmt::format("a guest that a dead nephd had frozen wrote again {} ms after the next one "
+                   "answered (kill {})", took.count(), attempt));
+  const auto shots = cloud().document("neph.snapshot.list", {-2, vm});
+  for (const Element* shot : shots.all("SNAPSHOT"))
+    cloud().await_phase({shot->number("ID", -1), shot->number("IMAGE_ID", -1)}, "ready");
+  expect_untouched(vm);
 }
 
 TEST_F(GuestKilledNephd, ACopyAtRestUnderWayEndsWithTheInstantItHad) {

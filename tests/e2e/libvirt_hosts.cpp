@@ -95,6 +95,7 @@ LibvirtHost::~LibvirtHost() {
 std::string LibvirtHost::uri() const { return fmt::format("qemu+tcp://{}/system", address_); }
 
 void LibvirtHost::start() {
+  if (libvirtd_ > 0) ::waitpid(libvirtd_, nullptr, 0);
   libvirtd_ = ::fork();
   if (libvirtd_ < 0) throw std::runtime_error("fork failed");
   if (libvirtd_ == 0) become_libvirtd(folder_, name_, address_);
@@ -107,6 +108,8 @@ void LibvirtHost::start() {
     return run_command(fmt::format("virsh -q -c {} version", uri())).status == 0;
   });
 }
+
+void LibvirtHost::kill_libvirtd() const { ::kill(libvirtd_, SIGKILL); }
 
 void LibvirtHost::kill() {
   const auto pids = processes_in("/run/netns/" + name_);

@@ -37,6 +37,8 @@ class LibvirtHost {
   void start();
   /// All its processes die at once: libvirtd and the guests.
   void kill();
+  /// SIGKILL to libvirtd alone; start() must follow. Any thread.
+  void kill_libvirtd() const;
 
  private:
   const std::string name_;

@@ -29,6 +29,10 @@ class NephdProcess {
   void set(const std::string& setting);
   /// SIGKILL to the daemon itself, as the kernel does when memory is short.
   void kill();
+  /// The daemon, for who kills it without waiting; reap() must follow.
+  [[nodiscard]] pid_t find_daemon() const;
+  /// Waits until it has ended. \returns as terminate()
+  int reap();
   /// SIGTERM. \returns the exit status, 128 + n after signal n
   int terminate();
   [[nodiscard]] bool is_running() const { return launcher_ > 0; }
@@ -37,9 +41,6 @@ class NephdProcess {
   [[nodiscard]] std::string output() const;
 
  private:
-  [[nodiscard]] pid_t find_daemon() const;
-  int reap();
-
   const std::filesystem::path state_;
   std::vector<std::string> settings_;
   pid_t launcher_ = -1;
