@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "jobs/log.h"
 #include "jobs/queue.h"
 #include "view/internal/blocks.h"
 #include "view/internal/documents.h"
@@ -117,7 +118,7 @@ Result<EntryPtr> read_vm(db::Txn& txn, VmId id) {
   Entry entry = *entry_of(compute::subject_of(facts.vm), {}, vm_brief_xml(facts));
   entry.state = static_cast<int>(facts.vm.state);
   entry.full = std::move(document.text);
-  entry.older_history = document.older_history;
+  entry.detail = document.older_history;
   return std::make_shared<const Entry>(std::move(entry));
 }
 
@@ -153,10 +154,15 @@ Result<EntryPtr> read_snapshot(db::Txn& txn, SnapshotId id) {
 }
 
 Result<EntryPtr> read_job(db::Txn& txn, JobId id) {
-  const auto job = TRY(jobs::find(txn, id));
+  const JobFacts facts{TRY(jobs::find(txn, id)), jobs::list_log(txn, id)};
+  const auto& job = facts.job;
   Subject subject = {Resource::kVm, job.vm.value, job.kind, job.owner, {}, Permissions{0600}, {}};
-  Entry entry = *live_entry(std::move(subject), job_xml(job), static_cast<int>(job.state), job.id);
+  auto document = job_xml(facts);
+  Entry entry = *live_entry(std::move(subject), {std::move(document.text), document.progress},
+                            static_cast<int>(job.state), job.id);
   entry.id = id.value;
+  entry.image = job.image;
+  entry.detail = document.log;
   return std::make_shared<const Entry>(std::move(entry));
 }
 

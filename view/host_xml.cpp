@@ -40,6 +40,7 @@ text::Template shown_attributes(const HostFacts& facts) {
   for (const char* name : {"RESERVED_CPU", "RESERVED_MEM"})
     if (!shown.has(name)) shown.set(name, std::string{});
   if (!facts.host.error.empty()) shown.set("ERROR", facts.host.error);
+  if (facts.host.lost.is_set()) shown.set("LOST_AT", std::to_string(facts.host.lost.seconds()));
   if (!shown.has("IM_MAD")) shown.set("IM_MAD", facts.host.im_mad);
   if (!shown.has("VM_MAD")) shown.set("VM_MAD", facts.host.vm_mad);
   for (const auto& retained : facts.retained) {

@@ -5,11 +5,11 @@
 namespace neph::view {
 namespace {
 
-/// Of VMs infoextended shows the last history record alone.
+/// Of VMs infoextended shows the last history record alone; jobs come without their logs.
 void write_full(text::XmlWriter& xml, const Entry& entry) {
   const std::string_view text = entry.full;
-  xml.raw(text.substr(0, entry.older_history.at));
-  xml.raw(text.substr(entry.older_history.at + entry.older_history.size));
+  xml.raw(text.substr(0, entry.detail.at));
+  xml.raw(text.substr(entry.detail.at + entry.detail.size));
 }
 
 }  // namespace

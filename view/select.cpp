@@ -110,7 +110,29 @@ Result<void> check(ObjectKind kind, const ListAsk& ask) {
   return {};
 }
 
+bool may(const View& view, access::Op op, const access::Actor& actor,
+         const access::Subject& subject) {
+  return access::authorize(actor, op, subject, view.acls).has_value();
+}
+
+bool may_manage(const View& view, ObjectKind kind, const access::Actor& actor, std::int64_t id) {
+  const auto found = view.pool(kind).find(id);
+  return found != nullptr && may(view, access::Op::kManage, actor, found->subject);
+}
+
+bool may_see(const View& view, ObjectKind kind, const access::Actor& actor, const Entry& entry) {
+  if (kind == ObjectKind::kJob) return may_see_job(view, actor, entry);
+  return may(view, access::Op::kUse, actor, entry.subject);
+}
+
 }  // namespace
+
+/// The entry's subject is the job's owner with the number of its VM.
+bool may_see_job(const View& view, const access::Actor& actor, const Entry& job) {
+  if (actor.is_admin() || job.subject.owner == actor.user) return true;
+  return may_manage(view, ObjectKind::kVm, actor, job.subject.id) ||
+         may_manage(view, ObjectKind::kImage, actor, job.image.value);
+}
 
 const Pool& View::pool(ObjectKind kind) const {
   static const Pool kEmpty;
@@ -134,7 +156,7 @@ Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind, const ac
     if (entry->id > window.to) return true;
     if (!matches_state(kind, entry->state, ask.vm_state)) return true;
     if (!matches_owner(entry->subject, actor, ask.filter)) return true;
-    if (!access::authorize(actor, access::Op::kUse, entry->subject, view.acls)) return true;
+    if (!may_see(view, kind, actor, *entry)) return true;
     if (window.skip-- > 0) return true;
     chosen.push_back(view.board == nullptr ? entry : entry_with_progress(entry, *view.board));
     return std::ssize(chosen) < window.count_max;

@@ -41,7 +41,8 @@ struct Entry {
   /// Of snapshots and jobs: whose progress to add while reading.
   JobId job;
   Span progress;              ///< of `full`: the elements that show it
-  Span older_history;         ///< of `full`: records that only *.info shows
+  ImageId image;              ///< of jobs: the image that it works on
+  Span detail;                ///< of `full`: what only *.info shows, old history or a job's log
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
@@ -102,8 +103,10 @@ struct ListAsk {
   std::int64_t vm_state = -2;  ///< -2 any, -1 all but DONE, else exactly this; VMs only
   bool is_full = false;        ///< infoextended
 };
-/// Filtered by rights: what the caller may USE, from the highest id to the lowest; ACL rules in the
-/// order of the user field. Snapshots and jobs carry their progress as it is now.
+/// Whether a job is the caller's business: his own, or of a VM or an image that he may MANAGE.
+[[nodiscard]] bool may_see_job(const View& view, const access::Actor& actor, const Entry& job);
+/// Filtered by rights: what the caller may USE (of jobs: see), from the highest id to the lowest;
+/// ACL rules in the order of the user field. Snapshots and jobs carry their progress as it is now.
 /// \returns kInvalid for wrong flags
 [[nodiscard]] Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind,
                                                    const access::Actor& actor,

@@ -22,6 +22,7 @@ void add_template_methods(Registry<Call>& registry);
 void add_vm_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_job_methods(Registry<Call>& registry);
+void add_disk_methods(Registry<Call>& registry);
 /// Pools of objects that there are none of.
 void add_empty_pool_methods(Registry<Call>& registry);
 

@@ -56,6 +56,10 @@ struct RenameHost {
   HostId host;
   std::string name;
 };
+struct LoseHost {
+  HostId host;
+  std::string name;
+};
 
 /// The right on the host itself, for arguments that have a field `host`.
 template <Op op>
@@ -110,6 +114,13 @@ Result<HostId> rename_host(Call& call, const RenameHost& ask) {
   return ask.host;
 }
 
+Result<void> may_declare(Call& call, const LoseHost&) { return need_admin(call); }
+
+Result<HostId> lose_host(Call& call, const LoseHost& ask) {
+  CHECK_OK(call.services().hosts.declare_lost(call.txn(), ask.host, ask.name));
+  return ask.host;
+}
+
 Result<EscapedText> show_host(Call& call, const ShowHost& ask) {
   return show(call, ObjectKind::kHost, ask.host.value);
 }
@@ -156,6 +167,14 @@ void add_changes(Registry<Call>& registry) {
           .args("host", "name")
           .needs("ADMIN HOST", on_host<Op::kAdmin>)
           .doc("Renames a host; it is reached as before.")
+          .answers("id of the host"),
+      method("neph.host.lost", &lose_host)
+          .writes()
+          .args("host", "name")
+          .needs("administrator", &may_declare)
+          .doc("Declares that nothing runs any more on a host that does not answer: it lost its "
+               "power, or was fenced. Its VMs are taken to be off, and what waited for it goes on. "
+               "The host's name must be said. Refused while the host answers.")
           .answers("id of the host"),
   });
 }

@@ -332,4 +332,9 @@ jobs::Job copying_job() {
   return job;
 }
 
+std::vector<jobs::LogEntry> copying_log() {
+  return {{0, kMade, kMade, 1, "space", "asked for"},
+          {1, kMade, kLater, 2, "copy", "tried again: nothing moved for 60 s"}};
+}
+
 }  // namespace neph::view::golden

@@ -29,5 +29,6 @@ namespace neph::view::golden {
 [[nodiscard]] SnapshotFacts armed_snapshot();
 [[nodiscard]] SnapshotFacts ready_snapshot();
 [[nodiscard]] jobs::Job copying_job();
+[[nodiscard]] std::vector<jobs::LogEntry> copying_log();
 
 }  // namespace neph::view::golden

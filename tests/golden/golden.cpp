@@ -16,7 +16,7 @@ EntryPtr vm_entry(const VmFacts& facts) {
   auto document = vm_xml(facts);
   Entry made;
   made.full = std::move(document.text);
-  made.older_history = document.older_history;
+  made.detail = document.older_history;
   made.brief = vm_brief_xml(facts);
   return std::make_shared<const Entry>(std::move(made));
 }
@@ -36,7 +36,7 @@ std::vector<Document> objects() {
           {"vm-pending", vm_xml(pending()).text, "vm"},
           {"snapshot-armed", snapshot_xml(armed_snapshot()).text, ""},
           {"snapshot-ready", snapshot_xml(ready_snapshot()).text, ""},
-          {"job", job_xml(copying_job()).text, ""}};
+          {"job", job_xml({copying_job(), copying_log()}).text, ""}};
 }
 
 /// Between two tags, but neither around CDATA nor within an empty element.

@@ -11,6 +11,7 @@
 #include "compute/vm_template.h"
 #include "datastore/image.h"
 #include "jobs/job.h"
+#include "jobs/log.h"
 #include "jobs/progress_board.h"
 #include "snapshots/snapshot.h"
 #include "view/view.h"
@@ -114,7 +115,16 @@ struct SnapshotFacts {
 /// What it waits for, in one word; empty when it does not wait.
 [[nodiscard]] std::string_view waits_for(const snapshots::Snapshot& snapshot);
 
-[[nodiscard]] LiveDocument job_xml(const jobs::Job& job);
+struct JobFacts {
+  jobs::Job job;
+  std::vector<jobs::LogEntry> log;  ///< oldest first
+};
+struct JobDocument {
+  std::string text;
+  Span progress;
+  Span log;
+};
+[[nodiscard]] JobDocument job_xml(const JobFacts& facts);
 
 /// BYTES_DONE, BYTES_TOTAL, RATE and SECONDS_LEFT.
 [[nodiscard]] std::string progress_xml(const jobs::ProgressBoard::Entry& progress);

@@ -97,7 +97,7 @@ TEST(VmDocument, CutsOlderHistoryOutOfPools) {
   const auto document = vm_xml(facts);
   Entry entry;
   entry.full = document.text;
-  entry.older_history = document.older_history;
+  entry.detail = document.older_history;
   const auto pool = pool_document("VM_POOL", {std::make_shared<const Entry>(entry)}, true);
   EXPECT_THAT(document.text, HasSubstr("<SEQ>0</SEQ>"));
   EXPECT_THAT(pool, Not(HasSubstr("<SEQ>0</SEQ>")));
