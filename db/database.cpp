@@ -5,6 +5,10 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/progress.h"
+#include "db/internal/full.h"
+#include "db/upkeep.h"
+
 namespace neph::db {
 namespace {
 
@@ -22,11 +26,17 @@ Errc errc_of(int code) {
   }
 }
 
+std::string full_words(sqlite3* connection) {
+  const char* name = connection != nullptr ? sqlite3_db_filename(connection, "main") : nullptr;
+  const std::filesystem::path file = name != nullptr ? name : "";
+  return fmt::format("{} {} is full, so nothing was changed; free some space there, and try again",
+                     kFullWords, file.parent_path().string());
+}
+
 Error error_of(sqlite3* connection, int code, std::string_view doing) {
   const std::string said =
       connection != nullptr ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
-  if ((code & 0xff) == SQLITE_FULL)
-    return {Errc::kExhausted, "the disk of the state directory is full; nothing was changed", said};
+  if ((code & 0xff) == SQLITE_FULL) return {Errc::kExhausted, full_words(connection), said};
   return {errc_of(code), fmt::format("the state store cannot {}", doing), said};
 }
 
@@ -208,15 +218,9 @@ Database::Outcome Database::transact(Instant at, const std::vector<Work>& works)
 }
 
 Result<void> Database::backup(const std::filesystem::path& file) {
-  if (std::filesystem::exists(file))
-    return fail(Errc::kConflict, "backup file {} exists already", file.string());
-  try {
-    Txn txn(*this, {});
-    txn.exec("VACUUM INTO ?", file.string());
-    return {};
-  } catch (const Failure& failure) {
-    return tl::unexpected(failure.error());
-  }
+  NoProgress nobody_watches;
+  return copy_store(sqlite3_db_filename(impl_->connection, "main"), file.string() + ".part", file,
+                    nobody_watches);
 }
 
 std::string Database::schema() {

@@ -1,12 +1,16 @@
 #include "db/store.h"
 
 #include "base/log.h"
+#include "db/internal/full.h"
 
 namespace neph::db {
 
 void Store::run(std::function<Result<void>(Txn&)> work) {
   run<void>(std::move(work), [](Result<void> outcome) {
-    if (!outcome) log::error("store.failed", {{"reason", outcome.error().text()}});
+    if (outcome) return;
+    const bool is_full = outcome.error().code == Errc::kExhausted;
+    log::write(is_full ? log::Level::kDebug : log::Level::kError, "store.failed",
+               {{"reason", outcome.error().text()}});
   });
 }
 
@@ -33,6 +37,19 @@ void Store::tell_observers(Instant at, const ChangeSet& changes) {
   }
 }
 
+/// Said when it begins and when it is over: what fails meanwhile fails by the thousand.
+void Store::note_fullness(const Database::Outcome& outcome) {
+  const Error* full = nullptr;
+  bool is_written = !outcome.changes.empty();
+  for (const auto& error : outcome.errors) {
+    if (error && error->code == Errc::kExhausted && error->message.starts_with(kFullWords))
+      full = &*error;
+  }
+  if (full != nullptr && !is_full_) log::error("store.full", {{"reason", full->text()}});
+  if (full == nullptr && is_full_ && is_written) log::info("store.writes_again");
+  is_full_ = full != nullptr || (is_full_ && !is_written);
+}
+
 void Store::drain() {
   std::vector<Piece> group;
   {
@@ -48,6 +65,7 @@ void Store::drain() {
   for (auto& piece : group) works.push_back(std::move(piece.work));
   const Instant at = lanes_.clock().now();
   const auto outcome = database_.transact(at, works);
+  note_fullness(outcome);
   if (!outcome.changes.empty()) tell_observers(at, outcome.changes);
   for (std::size_t i = 0; i < group.size(); ++i) group[i].done(outcome.errors[i]);
 }

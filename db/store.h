@@ -51,6 +51,7 @@ class Store {
   void push(Piece piece);
   void drain();
   void tell_observers(Instant at, const ChangeSet& changes);
+  void note_fullness(const Database::Outcome& outcome);
 
   /// Bounds how long one commit makes the first caller wait for the last.
   static constexpr std::size_t kGroupMax = 128;
@@ -60,6 +61,7 @@ class Store {
   std::vector<Observer> observers_;
   std::mutex mutex_;
   std::vector<Piece> queue_;
+  bool is_full_ = false;  ///< store lane only
 };
 
 }  // namespace neph::db
