@@ -154,9 +154,11 @@ Result<void> delete_user(db::Txn& txn, UserId id) {
     return fail(Errc::kInvalid, "User [{}] is needed by the system and cannot be deleted", id);
   const auto vms = internal::count_vms_of(txn, id);
   const auto images = internal::count_images_of(txn, id);
-  if (vms > 0 || images > 0)
-    return fail(Errc::kWrongState, "User [{}] cannot be deleted: it owns {} VMs and {} images", id,
-                vms, images);
+  const auto networks = internal::count_networks_of(txn, id);
+  if (vms > 0 || images > 0 || networks > 0)
+    return fail(Errc::kWrongState,
+                "User [{}] cannot be deleted: it owns {} VMs, {} images and {} virtual networks",
+                id, vms, images, networks);
   internal::erase_user(txn, id);
   return {};
 }

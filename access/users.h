@@ -19,7 +19,7 @@ struct NewUser {
 };
 Result<UserId> create_user(db::Txn& txn, const Actor& actor, const NewUser& ask);
 /// With its tokens, quotas and the ACL rules that name it.
-/// \returns kInvalid for users 0 and 1, kWrongState while it owns VMs or images
+/// \returns kInvalid for users 0 and 1, kWrongState while it owns VMs, images or networks
 Result<void> delete_user(db::Txn& txn, UserId id);
 /// What is stored for a password: core has its argon2id hash, server_cipher the SHA-256 it needs as
 /// a key, other drivers the text as given.

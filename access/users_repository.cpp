@@ -109,4 +109,8 @@ std::int64_t count_images_of(db::Txn& txn, UserId id) {
   return *txn.value<std::int64_t>("SELECT COUNT(*) FROM images WHERE user_id = ?", id);
 }
 
+std::int64_t count_networks_of(db::Txn& txn, UserId id) {
+  return *txn.value<std::int64_t>("SELECT COUNT(*) FROM networks WHERE user_id = ?", id);
+}
+
 }  // namespace neph::access::internal

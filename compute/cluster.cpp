@@ -37,6 +37,10 @@ Result<void> delete_cluster(db::Txn& txn, ClusterId id) {
     return fail(Errc::kWrongState, "Cannot delete cluster {}, there are still datastores in it: {}",
                 id, fmt::join(cluster.datastores, ", "));
   }
+  if (!cluster.networks.empty()) {
+    return fail(Errc::kWrongState, "Cannot delete cluster {}, there are still networks in it: {}",
+                id, fmt::join(cluster.networks, ", "));
+  }
   delete_cluster_row(txn, id);
   return {};
 }

@@ -15,7 +15,7 @@ inline constexpr ClusterId kDefaultCluster{0};
 
 /// The first one has id 100. \returns kInvalid (name), kConflict (name taken)
 [[nodiscard]] Result<ClusterId> create_cluster(db::Txn& txn, const std::string& name);
-/// \returns kWrongState for the default cluster and while hosts or datastores are in it
+/// \returns kWrongState for the default cluster and while hosts, datastores or networks are in it
 [[nodiscard]] Result<void> delete_cluster(db::Txn& txn, ClusterId id);
 /// Its hosts show its name. \returns kInvalid (name), kConflict (name taken)
 [[nodiscard]] Result<void> rename_cluster(db::Txn& txn, ClusterId id, const std::string& name);

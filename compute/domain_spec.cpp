@@ -71,7 +71,12 @@ Result<DiskSpec> disk_spec(const VmPlan& plan, const Settings& settings, const V
   return spec;
 }
 
-hypervisor_driver::NicSpec nic_spec(const VmNic& nic) {
+Result<hypervisor_driver::NicSpec> nic_spec(const VmNic& nic) {
+  const std::string bridge_type = nic.attributes.get("BRIDGE_TYPE");
+  if (bridge_type.starts_with("openvswitch")) {
+    return fail(Errc::kInvalid, "NIC {}: bridges of Open vSwitch are not provided (BRIDGE {})",
+                nic.id, nic.attributes.get("BRIDGE"));
+  }
   hypervisor_driver::NicSpec spec;
   spec.source = nic.attributes.get("BRIDGE");
   spec.kind = spec.source.empty() ? hypervisor_driver::NicKind::kUser
@@ -160,7 +165,7 @@ Result<DomainSpec> domain_spec(const VmPlan& plan, const Settings& settings) {
   spec.memory = Bytes::megabytes(plan.vm.memory_mb);
   add_os(plan, settings, spec);
   for (const auto& disk : plan.disks) spec.disks.push_back(TRY(disk_spec(plan, settings, disk)));
-  for (const auto& nic : plan.nics) spec.nics.push_back(nic_spec(nic));
+  for (const auto& nic : plan.nics) spec.nics.push_back(TRY(nic_spec(nic)));
   add_default_boot(plan, spec);
   add_graphics(plan, settings, spec);
   for (const auto* input : plan.vm.attributes.vectors("INPUT")) {

@@ -6,6 +6,7 @@
 #include "compute/host.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
+#include "network/leases.h"
 
 namespace neph::compute {
 namespace {
@@ -206,6 +207,7 @@ void end_vm(db::Txn& txn, Vm& vm) {
     sweep.args.set("DISK", fmt::format("{}", disk.id));
     jobs::enqueue(txn, sweep);
   }
+  network::give_back_all(txn, vm.id);
   set_stand(vm, {VmState::kDone, LcmState::kInit});
   vm.ended = txn.at();
   vm.job = {};

@@ -19,6 +19,7 @@ struct Cluster {
   std::vector<HostId> hosts;
   std::vector<DatastoreId> datastores;
   text::Template attributes;
+  std::vector<NetworkId> networks;
 };
 
 enum class HostAdmin { kEnabled = 0, kDisabled = 1, kOffline = 2 };

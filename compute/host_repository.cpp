@@ -3,6 +3,7 @@
 #include "compute/internal/stored.h"
 #include "compute/vm.h"
 #include "db/counters.h"
+#include "network/network.h"
 
 namespace neph::compute {
 namespace {
@@ -160,6 +161,7 @@ Result<Cluster> find_cluster(db::Txn& txn, ClusterId id) {
       list_ids<HostId>(txn, "SELECT id FROM hosts WHERE cluster_id = ? ORDER BY id", id);
   cluster.datastores = list_ids<DatastoreId>(
       txn, "SELECT datastore_id FROM cluster_datastores WHERE cluster_id = ? ORDER BY 1", id);
+  cluster.networks = network::list_networks_in(txn, id);
   return cluster;
 }
 

@@ -39,33 +39,6 @@ Result<void> check_allowed(db::Txn& txn, const access::Actor& actor, const Setti
                           "VM Template");
 }
 
-/// CONTEXT/ETHn_* from the NICs, where NETWORK=YES asks for them. What is written there already
-/// stays.
-void add_network_context(text::Vector& context, const std::vector<VmNic>& nics) {
-  static constexpr auto kKeys = std::to_array<std::pair<std::string_view, std::string_view>>({
-      {"MAC", "MAC"},
-      {"IP", "IP"},
-      {"MASK", "NETWORK_MASK"},
-      {"NETWORK", "NETWORK_ADDRESS"},
-      {"GATEWAY", "GATEWAY"},
-      {"DNS", "DNS"},
-      {"SEARCH_DOMAIN", "SEARCH_DOMAIN"},
-      {"MTU", "GUEST_MTU"},
-      {"METRIC", "METRIC"},
-      {"METHOD", "METHOD"},
-      {"IP6", "IP6"},
-      {"IP6_GATEWAY", "GATEWAY6"},
-      {"IP6_METHOD", "IP6_METHOD"},
-      {"IP6_PREFIX_LENGTH", "PREFIX_LENGTH"},
-  });
-  for (const auto& nic : nics) {
-    for (const auto& [suffix, key] : kKeys) {
-      const auto* value = nic.attributes.find(key);
-      if (value != nullptr) context.inherit(fmt::format("ETH{}_{}", nic.id, suffix), *value);
-    }
-  }
-}
-
 void substitute_all(text::Vector& vector, const VariableLookup& lookup) {
   const auto items = vector.items();
   for (const auto& [key, value] : items) {
@@ -76,7 +49,8 @@ void substitute_all(text::Vector& vector, const VariableLookup& lookup) {
 }
 
 void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh) {
-  const auto lookup = variables_of(txn, vm, fresh.disks, fresh.nics);
+  const auto nics = with_networks(txn, fresh.nics);
+  const auto lookup = variables_of(txn, vm, fresh.disks, nics);
   std::vector<std::pair<std::string_view, text::Vector>> filled;
   for (const std::string_view name : {"CONTEXT", "RAW"}) {
     const auto* written = vm.attributes.find_vector(name);
@@ -88,9 +62,19 @@ void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh) {
   // Set together at the end, because the lookup reads the same template.
   for (auto& [name, vector] : filled) {
     const bool has_network = name == "CONTEXT" && vector.is_yes("NETWORK");
-    if (has_network) add_network_context(vector, fresh.nics);
+    if (has_network) add_network_context(vector, nics);
     vm.attributes.set(name, std::move(vector));
   }
+}
+
+/// The NICs as they were read, with what follows from the addresses they get.
+Result<void> take_leases(db::Txn& txn, NewVm& fresh) {
+  for (auto& ask : fresh.nic_asks) {
+    const auto nic = std::ranges::find(fresh.nics, ask.nic, &VmNic::id);
+    ask.attributes = nic->attributes;
+    nic->attributes = TRY(network::take_lease(txn, ask, fresh.vm.id));
+  }
+  return {};
 }
 
 /// "<template name>-<id>", or "one-<id>".
@@ -133,9 +117,10 @@ Result<NewVm> read_new_vm(db::Txn& txn, const access::Actor& actor, const Settin
   return std::move(reading.fresh);
 }
 
-VmId insert_new_vm(db::Txn& txn, NewVm fresh) {
+Result<VmId> insert_new_vm(db::Txn& txn, NewVm fresh) {
   Vm& vm = fresh.vm;
   vm.id = insert_vm(txn, vm);
+  CHECK_OK(take_leases(txn, fresh));
   if (vm.name.empty()) vm.name = default_name(txn, vm);
   vm.attributes.set("VMID", fmt::format("{}", vm.id));
   for (auto& nic : fresh.nics) {

@@ -8,6 +8,7 @@
 #include "compute/vm.h"
 #include "datastore/image.h"
 #include "drivers/hypervisor/driver.h"
+#include "network/leases.h"
 #include "text/template.h"
 
 /// From a user's template to the rows of a VM, and from the rows to what the drivers need.
@@ -20,6 +21,7 @@ struct NewVm {
   std::vector<VmDisk> disks;  ///< image disks and volatile ones first, then CD-ROMs as written,
                               ///< the context disk last
   std::vector<VmNic> nics;
+  std::vector<network::NicAsk> nic_asks;  ///< of the NICs that want an address of a network
   /// A LOCKED image that is being copied: the VM starts in CLONING until it is READY.
   std::vector<ImageId> waits_for;
 };
@@ -32,19 +34,20 @@ struct NewVmAsk {
 };
 /// Reads and checks everything: MEMORY and CPU are there, restricted attributes (administrators
 /// may), DISK [IMAGE|IMAGE_ID (with IMAGE_UNAME)] the caller may USE and whose state allows it,
-/// volatile disks (TYPE=fs|swap, FORMAT, SIZE), NIC (BRIDGE = "...", or MODEL and nothing else for
-/// user mode; NETWORK and NETWORK_ID are refused clearly: there are no virtual networks yet),
+/// volatile disks (TYPE=fs|swap, FORMAT, SIZE), NIC (NETWORK or NETWORK_ID, see network/leases.h;
+/// BRIDGE = "..."; MODEL and nothing else for user mode),
 /// server-only attributes (SAVE_AS, SAVED_*, SNAPSHOT) refused, device targets assigned (prefix
 /// of DISK, image, default; vda, hda, sda ...; boot order), IMAGE attributes inherited, MAC
 /// addresses made, CONTEXT variables substituted ($NAME, $VMID stays until the id is known),
-/// GRAPHICS, AUTOMATIC_REQUIREMENTS from clusters of image datastores. Attributes that
+/// GRAPHICS, AUTOMATIC_REQUIREMENTS from clusters of image datastores and networks. Attributes that
 /// OpenNebula keeps in USER_TEMPLATE go there; capacity, OS, GRAPHICS ... stay in TEMPLATE.
 /// \returns kInvalid / kDenied / kNotFound / kWrongState / kConflict naming object and reason
 [[nodiscard]] Result<NewVm> read_new_vm(db::Txn& txn, const access::Actor& actor,
                                         const Settings& settings, const NewVmAsk& ask);
 
-/// Writes the rows; fills in ids, names and paths that hang on the id.
-[[nodiscard]] VmId insert_new_vm(db::Txn& txn, NewVm fresh);
+/// Writes the rows and takes the leases of NICs; fills in ids, names and paths that hang on the id.
+/// \returns what network::take_lease() refuses
+[[nodiscard]] Result<VmId> insert_new_vm(db::Txn& txn, NewVm fresh);
 
 /// How prolog makes one disk.
 struct DiskWork {

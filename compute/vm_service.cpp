@@ -67,6 +67,7 @@ Result<void> check_new_quota(db::Txn& txn, const NewVm& fresh) {
     if (!disk.image.is_set()) continue;
     charges.push_back({"IMAGE", fmt::format("{}", disk.image), "RVMS", 1});
   }
+  for (const auto& ask : fresh.nic_asks) charges.push_back(network::charge_of(ask));
   return access::check_quota(txn, fresh.vm.owner, fresh.vm.group, charges);
 }
 
@@ -160,6 +161,7 @@ Result<void> VmService::deploy(db::Txn& txn, UserId by, const DeployAsk& ask) {
                 host.error.empty() ? "" : ": ", host.error);
   }
   if (ask.enforces_capacity) CHECK_OK(check_capacity(txn, host, vm));
+  CHECK_OK(network::check_cluster(txn, vm.id, host.cluster));
   const auto system = TRY(choose_datastore(txn, host, ask.system_datastore));
 
   const DeployRow& row = deploy_row(pending_mode(vm, list_disks(txn, vm.id)));

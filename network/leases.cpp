@@ -2,39 +2,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/ranges.h>
 
 #include "access/directory.h"
+#include "network/internal/holders.h"
+#include "network/internal/inherited.h"
 #include "network/internal/lease_rows.h"
+#include "network/internal/read_range.h"
 #include "network/internal/security_group_list.h"
 #include "network/security_group.h"
 
 namespace neph::network {
 namespace {
 
-/// What NICs inherit: INHERIT_VNET_ATTR as OpenNebula ships it.
-constexpr auto kInherited = std::to_array<std::string_view>(
-    {"VLAN_TAGGED_ID",    "FILTER",           "FILTER_IP_SPOOFING", "FILTER_MAC_SPOOFING",
-     "MTU",               "METRIC",           "IP6_METRIC",         "METHOD",
-     "IP6_METHOD",        "INBOUND_AVG_BW",   "INBOUND_PEAK_BW",    "INBOUND_PEAK_KB",
-     "OUTBOUND_AVG_BW",   "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB",   "CONF",
-     "BRIDGE_CONF",       "OVS_BRIDGE_CONF",  "IP_LINK_CONF",       "EXTERNAL_IP",
-     "AWS_ALLOCATION_ID", "VULTR_IP_ID",      "GATEWAY",            "DNS",
-     "VXLAN_MODE",        "VXLAN_TEP",        "VXLAN_MC",           "CVLANS",
-     "QINQ_TYPE",         "TRUST",            "SPOOFCHK"});
-
 /// A link-local address says nothing that the others do not.
 constexpr auto kIp6Keys = std::to_array<const char*>({"IP6", "IP6_GLOBAL", "IP6_ULA"});
-
-std::optional<std::int64_t> number_from(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size() || number < 0)
-    return std::nullopt;
-  return number;
-}
 
 /// Whose network a NIC means that names one.
 Result<UserId> owner_from(db::Txn& txn, const access::Actor& actor, NicId nic,
@@ -124,15 +107,6 @@ struct Place {
   std::int64_t position = 0;
 };
 
-std::string holder_of(const Lease& lease) {
-  switch (lease.kind) {
-    case LeaseKind::kVm: return fmt::format("taken by NIC {} of VM {}", lease.nic, lease.vm);
-    case LeaseKind::kHeld: return "on hold";
-    case LeaseKind::kReserved: return fmt::format("reserved for network {}", lease.reservation);
-  }
-  return "taken";
-}
-
 /// Where an address that is asked for is; it must be free.
 template <class Any>
 Result<Place> place_of(db::Txn& txn, const NicAsk& ask, const std::vector<AddressRange>& ranges,
@@ -194,12 +168,6 @@ void put_address(const Address& address, text::Vector& nic) {
   put("IP6_GLOBAL", address.ip6_global);
   put("IP6_ULA", address.ip6_ula);
   put("IP6_LINK", address.ip6_link);
-}
-
-void inherit(text::Vector& nic, const text::Template& source) {
-  for (const auto key : kInherited) {
-    if (const auto* value = source.find(key)) nic.inherit(key, *value);
-  }
 }
 
 void inherit_all(text::Vector& nic, const text::Template& source) {
@@ -280,6 +248,18 @@ void give_back(db::Txn& txn, VmId vm, NicId nic) {
 
 void give_back_all(db::Txn& txn, VmId vm) {
   for (const auto& lease : list_leases_of(txn, vm)) give_back(txn, vm, lease.nic);
+}
+
+Result<void> check_cluster(db::Txn& txn, VmId vm, ClusterId cluster) {
+  for (const auto& lease : list_leases_of(txn, vm)) {
+    const auto network = TRY(find_network(txn, lease.network));
+    if (std::ranges::find(network.clusters, cluster) != network.clusters.end()) continue;
+    return fail(Errc::kWrongState,
+                "virtual network [{}] of NIC {} is not in cluster {} (it is in: {})", network.id,
+                lease.nic, cluster,
+                network.clusters.empty() ? "none" : id_list(network.clusters));
+  }
+  return {};
 }
 
 text::Vector with_network(db::Txn& txn, const text::Vector& nic) {

@@ -62,6 +62,10 @@ void give_back(db::Txn& txn, VmId vm, NicId nic);
 /// All leases of a VM that ends.
 void give_back_all(db::Txn& txn, VmId vm);
 
+/// Whether all networks of a VM are in that cluster.
+/// \returns kWrongState naming the network and where it is
+[[nodiscard]] Result<void> check_cluster(db::Txn& txn, VmId vm, ClusterId cluster);
+
 /// A NIC with every attribute of its address range, and then of its network, that it does not have
 /// itself: what CONTEXT and $NETWORK[...] look into. A NIC without a network stays as it is.
 [[nodiscard]] text::Vector with_network(db::Txn& txn, const text::Vector& nic);

@@ -74,6 +74,17 @@ std::optional<std::int64_t> AddressRange::find(Ip6 wanted) const {
   return std::nullopt;
 }
 
+text::Template shown_template(const Network& network) {
+  text::Template whole = network.attributes;
+  whole.set("VN_MAD", network.vn_mad);
+  whole.set("BRIDGE", network.bridge);
+  whole.set("BRIDGE_TYPE", network.bridge_type);
+  whole.set("PHYDEV", network.phydev);
+  whole.set("VLAN_ID", network.vlan_id);
+  whole.set("OUTER_VLAN_ID", network.outer_vlan_id);
+  return whole;
+}
+
 access::Subject subject_of(const Network& network) {
   return {.kind = access::Resource::kNet,
           .id = network.id.value,

@@ -99,6 +99,8 @@ struct Lease {
 /// In the order of NICs.
 [[nodiscard]] std::vector<Lease> list_leases_of(db::Txn& txn, VmId vm);
 
+/// TEMPLATE as clients see it, and send it back: with BRIDGE, VN_MAD, VLAN_ID and the like.
+[[nodiscard]] text::Template shown_template(const Network& network);
 [[nodiscard]] access::Subject subject_of(const Network& network);
 
 }  // namespace neph::network

@@ -166,6 +166,10 @@ void leave_cluster(db::Txn& txn, NetworkId network, ClusterId cluster) {
   txn.touch(ObjectKind::kCluster, cluster);
 }
 
+void disown(db::Txn& txn, NetworkId id) {
+  txn.exec("UPDATE networks SET user_id = -1, group_id = -1 WHERE id = ?", id);
+}
+
 bool is_cluster(db::Txn& txn, ClusterId cluster) {
   return txn.value<std::int64_t>("SELECT 1 FROM clusters WHERE id = ?", cluster).has_value();
 }
@@ -179,8 +183,9 @@ std::vector<NetworkId> list_networks_in(db::Txn& txn, ClusterId cluster) {
 std::vector<std::int64_t> list_vlans(db::Txn& txn, std::string_view vn_mad) {
   std::vector<std::int64_t> vlans;
   auto rows = txn.query(
-      "SELECT CAST(vlan_id AS INTEGER) FROM networks WHERE vn_mad = ? AND vlan_id <> ''"
-      " AND parent_id IS NULL ORDER BY 1",
+      "SELECT CAST(vlan_id AS INTEGER) FROM networks WHERE vn_mad = ?1 AND vlan_id <> ''"
+      " UNION SELECT CAST(outer_vlan_id AS INTEGER) FROM networks WHERE vn_mad = ?1"
+      " AND outer_vlan_id <> '' ORDER BY 1",
       vn_mad);
   while (rows.next()) vlans.push_back(rows.integer(0));
   return vlans;

@@ -23,6 +23,20 @@ bool allows_everything(const SecurityGroup& group) {
   return allows_all(group, "INBOUND") && allows_all(group, "OUTBOUND");
 }
 
+std::vector<text::Vector> list_rules_of(db::Txn& txn, VmId vm) {
+  std::vector<text::Vector> rules;
+  for (const auto id : list_security_groups_of(txn, vm)) {
+    const auto group = find_security_group(txn, id);
+    if (!group) continue;
+    for (const auto* rule : group->attributes.vectors("RULE")) {
+      rules.push_back(*rule);
+      rules.back().set("SECURITY_GROUP_ID", fmt::format("{}", id));
+      rules.back().set("SECURITY_GROUP_NAME", group->name);
+    }
+  }
+  return rules;
+}
+
 Result<std::vector<SecurityGroupId>> parse_security_groups(std::string_view list) {
   std::vector<SecurityGroupId> groups;
   while (!list.empty()) {

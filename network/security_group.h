@@ -34,6 +34,9 @@ struct SecurityGroup {
 /// Groups of all NICs of a VM, each once.
 [[nodiscard]] std::vector<SecurityGroupId> list_security_groups_of(db::Txn& txn, VmId vm);
 
+/// The RULEs of all groups of a VM, each with SECURITY_GROUP_ID and SECURITY_GROUP_NAME.
+[[nodiscard]] std::vector<text::Vector> list_rules_of(db::Txn& txn, VmId vm);
+
 /// Whether the rules let everything in and out: then they hold on every host as they are.
 [[nodiscard]] bool allows_everything(const SecurityGroup& group);
 

@@ -30,5 +30,6 @@ void erase_useless_tokens(db::Txn& txn, UserId id);
 
 [[nodiscard]] std::int64_t count_vms_of(db::Txn& txn, UserId id);
 [[nodiscard]] std::int64_t count_images_of(db::Txn& txn, UserId id);
+[[nodiscard]] std::int64_t count_networks_of(db::Txn& txn, UserId id);
 
 }  // namespace neph::access::internal

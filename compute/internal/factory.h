@@ -19,8 +19,12 @@ struct Reading {
   const Settings& settings;
   const text::Template& ask;
   NewVm fresh;
-  /// Clusters of each image datastore; the VM must fit into one that is in all of them.
-  std::vector<std::vector<ClusterId>> clusters;
+  /// What is only in some clusters, such as "virtual network 3"; the VM needs one that has it all.
+  struct Home {
+    std::string what;
+    std::vector<ClusterId> clusters;
+  };
+  std::vector<Home> homes;
 };
 
 /// CPU, VCPU, MEMORY.
@@ -56,6 +60,12 @@ struct TargetAsk {
 [[nodiscard]] Result<void> assign_targets(std::vector<TargetAsk>& asks);
 /// The two letters of a target or DEV_PREFIX. \returns kInvalid for a bus there is not
 [[nodiscard]] Result<std::string> prefix_from(std::string_view what, std::string_view prefix);
+
+/// CONTEXT/ETHn_* from the NICs, where NETWORK=YES asks for them. What is written there already
+/// stays. NICs as with_networks() makes them.
+void add_network_context(text::Vector& context, const std::vector<VmNic>& nics);
+/// The NICs with everything that their address ranges and networks say.
+[[nodiscard]] std::vector<VmNic> with_networks(db::Txn& txn, std::vector<VmNic> nics);
 
 [[nodiscard]] std::string random_uuid();  ///< version 4, lower case
 [[nodiscard]] std::string random_mac();   ///< "02:00:..", locally administered

@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
 #include "compute/internal/factory.h"
 
 namespace neph::compute {
@@ -55,6 +57,18 @@ text::Vector* find_device(NewVm& fresh, const std::string& word) {
   return disk == nullptr ? nullptr : &disk->attributes;
 }
 
+/// "image datastore 1 (in clusters 0, 100), virtual network 3 (in no cluster)".
+std::string homes_text(const std::vector<Reading::Home>& homes) {
+  std::string text;
+  for (const auto& [what, clusters] : homes) {
+    const std::string where = clusters.empty()
+                                  ? "no cluster"
+                                  : fmt::format("clusters {}", fmt::join(clusters, ", "));
+    text += fmt::format("{}{} (in {})", text.empty() ? "" : ", ", what, where);
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<void> read_boot_order(Reading& reading) {
@@ -73,8 +87,8 @@ Result<void> read_boot_order(Reading& reading) {
 
 Result<void> read_requirements(Reading& reading) {
   std::vector<ClusterId> common;
-  for (std::size_t at = 0; at < reading.clusters.size(); ++at) {
-    auto& clusters = reading.clusters[at];
+  for (std::size_t at = 0; at < reading.homes.size(); ++at) {
+    auto& clusters = reading.homes[at].clusters;
     std::sort(clusters.begin(), clusters.end());
     if (at == 0) common = clusters;
     std::vector<ClusterId> both;
@@ -82,9 +96,10 @@ Result<void> read_requirements(Reading& reading) {
                           std::back_inserter(both));
     common = std::move(both);
   }
-  if (common.empty() && !reading.clusters.empty()) {
-    return fail(Errc::kInvalid, "Incompatible cluster IDs: no cluster has the datastores of all"
-                " images of the VM");
+  if (common.empty() && !reading.homes.empty()) {
+    return fail(Errc::kInvalid,
+                "Incompatible cluster IDs: no cluster has all that the VM needs: {}",
+                homes_text(reading.homes));
   }
   std::string hosts;
   std::string datastores;
@@ -97,7 +112,10 @@ Result<void> read_requirements(Reading& reading) {
   shown.set("AUTOMATIC_REQUIREMENTS", hosts.empty()
                                           ? std::string(kNotPinned)
                                           : fmt::format("({}) & {}", hosts, kNotPinned));
-  if (!datastores.empty()) shown.set("AUTOMATIC_DS_REQUIREMENTS", fmt::format("({})", datastores));
+  if (datastores.empty()) return {};
+  shown.set("AUTOMATIC_DS_REQUIREMENTS", fmt::format("({})", datastores));
+  if (!reading.fresh.nic_asks.empty())
+    shown.set("AUTOMATIC_NIC_REQUIREMENTS", fmt::format("({})", datastores));
   return {};
 }
 

@@ -103,7 +103,7 @@ Result<void> add_image_disk(Reading& reading, VmDisk disk, std::vector<TargetAsk
   const bool is_os = image.type == datastore::ImageType::kOs;
   targets.push_back(TRY(target_of(reading, disk, image.attributes.get("DEV_PREFIX"),
                                   is_os ? kRankOs : is_cdrom ? kRankCdrom : kRankData)));
-  reading.clusters.push_back(store.clusters);
+  reading.homes.push_back({fmt::format("image datastore {}", store.id), store.clusters});
   if (is_cloned) reading.fresh.vm.disk_mb += disk.size_mb;
   reading.fresh.disks.push_back(std::move(disk));
   return {};

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 #include "compute/internal/factory.h"
@@ -7,8 +6,6 @@
 namespace neph::compute {
 namespace {
 
-constexpr auto kNetworkKeys =
-    std::to_array<std::string_view>({"NETWORK", "NETWORK_ID", "NETWORK_MODE"});
 /// Linux takes 15 bytes for the name of an interface.
 constexpr std::size_t kInterfaceNameMax = 15;
 
@@ -32,11 +29,6 @@ bool is_interface_name(std::string_view text) {
 }
 
 Result<void> check_nic(NicId id, const text::Vector& nic) {
-  for (const auto key : kNetworkKeys) {
-    if (!nic.has(key)) continue;
-    return fail(Errc::kInvalid, "NIC {}: {} = \"{}\" is refused: there are no virtual networks yet;"
-                " say BRIDGE, or nothing for user mode networking", id, key, nic.get(key));
-  }
   if (!is_interface_name(nic.get("BRIDGE"))) {
     return fail(Errc::kInvalid, "NIC {}: BRIDGE = \"{}\" is not the name of a bridge", id,
                 nic.get("BRIDGE"));
@@ -54,6 +46,19 @@ Result<void> check_nic(NicId id, const text::Vector& nic) {
   return {};
 }
 
+/// A NIC without a network has an address of its own.
+Result<void> read_network(Reading& reading, VmNic& nic) {
+  if (!network::wants_network(nic.attributes)) {
+    nic.attributes.inherit("MAC", random_mac());
+    return {};
+  }
+  auto ask = TRY(network::read_nic(reading.txn, reading.actor, nic.id, nic.attributes));
+  nic.attributes = ask.attributes;
+  reading.homes.push_back({fmt::format("virtual network {}", ask.network), ask.clusters});
+  reading.fresh.nic_asks.push_back(std::move(ask));
+  return {};
+}
+
 }  // namespace
 
 Result<void> read_nics(Reading& reading) {
@@ -66,10 +71,10 @@ Result<void> read_nics(Reading& reading) {
       for (const auto& [key, value] : defaults->items()) nic.attributes.inherit(key, value);
     }
     CHECK_OK(check_nic(nic.id, nic.attributes));
+    CHECK_OK(read_network(reading, nic));
     nic.attributes.set("NIC_ID", fmt::format("{}", nic.id));
     nic.attributes.inherit("NAME", fmt::format("NIC{}", nic.id));
     nic.attributes.inherit("MODEL", "virtio");
-    nic.attributes.inherit("MAC", random_mac());
     reading.fresh.nics.push_back(std::move(nic));
   }
   return {};

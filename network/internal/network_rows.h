@@ -13,8 +13,11 @@ void save_network(db::Txn& txn, const Network& network);
 void delete_network_row(db::Txn& txn, NetworkId id);
 void join_cluster(db::Txn& txn, NetworkId network, ClusterId cluster);
 void leave_cluster(db::Txn& txn, NetworkId network, ClusterId cluster);
+/// Takes it out of everybody's account, while the room of a new owner is checked. The transaction
+/// must give it an owner again, or fail.
+void disown(db::Txn& txn, NetworkId id);
 [[nodiscard]] bool is_cluster(db::Txn& txn, ClusterId cluster);
-/// VLANs that networks of that driver have.
+/// VLANs that networks of that driver have, inside and outside, ascending.
 [[nodiscard]] std::vector<std::int64_t> list_vlans(db::Txn& txn, std::string_view vn_mad);
 /// VMs on hosts of the cluster with an address of the network.
 [[nodiscard]] std::vector<VmId> list_vms_between(db::Txn& txn, NetworkId network,

@@ -24,7 +24,8 @@ class QuotaSums : public Site {
       return sums(txn.query(
           "SELECT user_id, section, key, metric, TOTAL(amount) FROM ("
           "SELECT user_id, section, key, metric, amount FROM vm_usage UNION ALL "
-          "SELECT user_id, section, key, metric, amount FROM image_usage) "
+          "SELECT user_id, section, key, metric, amount FROM image_usage UNION ALL "
+          "SELECT user_id, section, key, metric, amount FROM lease_usage) "
           "GROUP BY user_id, section, key, metric HAVING TOTAL(amount) <> 0"));
     });
   }

@@ -348,7 +348,9 @@ Complaints check_quotas(db::Txn& txn) {
       "SELECT 1 AS kind, user_id AS owner, section, key, metric, amount FROM vm_usage UNION ALL "
       "SELECT 2, group_id, section, key, metric, amount FROM vm_usage UNION ALL "
       "SELECT 1, user_id, section, key, metric, amount FROM image_usage UNION ALL "
-      "SELECT 2, group_id, section, key, metric, amount FROM image_usage) "
+      "SELECT 2, group_id, section, key, metric, amount FROM image_usage UNION ALL "
+      "SELECT 1, user_id, section, key, metric, amount FROM lease_usage UNION ALL "
+      "SELECT 2, group_id, section, key, metric, amount FROM lease_usage) "
       "GROUP BY kind, owner, section, key, metric";
   Complaints complaints;
   Sums counted = sums_of(txn.query(kCounted));
@@ -365,6 +367,27 @@ Complaints check_quotas(db::Txn& txn) {
   return complaints;
 }
 
+Complaints check_leases(db::Txn& txn) {
+  Complaints complaints;
+  auto lost = txn.query(
+      "SELECT l.network_id, l.position, l.vm_id, l.nic_id FROM leases l"
+      " JOIN vms v ON v.id = l.vm_id WHERE l.kind = 1 AND (v.state = 6 OR NOT EXISTS"
+      " (SELECT 1 FROM vm_nics n WHERE n.vm_id = l.vm_id AND n.nic_id = l.nic_id))");
+  while (lost.next())
+    complain(complaints, "position {} of network {} is leased to NIC {} of VM {}, which is gone",
+             lost.integer(1), lost.integer(0), lost.integer(3), lost.integer(2));
+  auto wrong = txn.query(
+      "SELECT r.network_id, r.range_id, r.next_free FROM address_ranges r WHERE r.next_free <>"
+      " (SELECT COUNT(*) FROM leases l WHERE l.network_id = r.network_id"
+      " AND l.range_id = r.range_id AND l.position < r.next_free) OR EXISTS"
+      " (SELECT 1 FROM leases l WHERE l.network_id = r.network_id AND l.range_id = r.range_id"
+      " AND l.position = r.next_free)");
+  while (wrong.next())
+    complain(complaints, "{} is not the lowest free position of range {} of network {}",
+             wrong.integer(2), wrong.integer(1), wrong.integer(0));
+  return complaints;
+}
+
 Complaints check_bytes(db::Txn& txn, const sim::SimWorld& world) {
   Complaints complaints;
   for (const Image& image : images_of(txn)) check_image_bytes(image, world, complaints);
@@ -377,6 +400,7 @@ Complaints check_always(db::Txn& txn, const sim::SimWorld& world) {
   add(complaints, check_jobs(txn));
   add(complaints, check_holds(txn));
   add(complaints, check_quotas(txn));
+  add(complaints, check_leases(txn));
   add(complaints, check_bytes(txn, world));
   add(complaints, world.violations());
   return complaints;

@@ -24,6 +24,8 @@ using Complaints = std::vector<std::string>;
 [[nodiscard]] Complaints check_holds(db::Txn& txn);
 /// The sums of quotas are what there is.
 [[nodiscard]] Complaints check_quotas(db::Txn& txn);
+/// Every lease of a VM is that of a NIC it has, and every range knows its lowest free address.
+[[nodiscard]] Complaints check_leases(db::Txn& txn);
 /// No file is missing: READY images are whole and stand alone, disks and saved memory are there.
 [[nodiscard]] Complaints check_bytes(db::Txn& txn, const sim::SimWorld& world);
 /// All of them, and the world's own violations.

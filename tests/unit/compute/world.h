@@ -104,7 +104,7 @@ class ComputeTest : public testing::Test {
     must([&](db::Txn& txn) -> Result<void> {
       NewVmAsk ask;
       ask.attributes = TRY(text::Template::parse(source));
-      id = insert_new_vm(txn, TRY(read_new_vm(txn, actor.value_or(alice_), settings_, ask)));
+      id = TRY(insert_new_vm(txn, TRY(read_new_vm(txn, actor.value_or(alice_), settings_, ask))));
       return {};
     });
     return id;

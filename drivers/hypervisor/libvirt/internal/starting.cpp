@@ -30,7 +30,25 @@ Result<std::optional<DomainFact>> find_running(HostLink& link, virConnectPtr con
   return std::nullopt;
 }
 
+/// What libvirt says about a bridge that is missing names neither the host nor what to do. Only on
+/// this machine can we look ourselves.
+Result<void> check_bridges(HostLink& link, const DomainSpec& spec) {
+  if (!link.is_in_process()) return {};
+  for (std::size_t at = 0; at < spec.nics.size(); ++at) {
+    const auto& nic = spec.nics[at];
+    if (nic.kind != NicKind::kBridge) continue;
+    std::error_code ignored;
+    if (std::filesystem::exists("/sys/class/net/" + nic.source + "/bridge", ignored)) continue;
+    return fail(Errc::kInvalid,
+                "Host {} has no bridge {}, which NIC {} of domain {} needs: make it there, or name "
+                "another BRIDGE in the virtual network.",
+                link.host().name, nic.source, at, spec.name);
+  }
+  return {};
+}
+
 Result<Domain> define(HostLink& link, virConnectPtr connection, const DomainSpec& spec) {
+  CHECK_OK(check_bridges(link, spec));
   const auto traits = TRY(link.traits());
   const auto xml = TRY(domain_xml(
       spec, {.domain_type = traits.domain_type, .has_cgroups = traits.has_cgroups}));
