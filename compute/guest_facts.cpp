@@ -195,7 +195,11 @@ void end_vm(db::Txn& txn, Vm& vm) {
   fire_final_holds(txn, vm);
   for (VmDisk& disk : list_disks(txn, vm.id)) {
     disk.is_retained = disk.is_present && !datastore::list_holds(txn, vm.id, disk.id).empty();
-    if (!disk.is_retained) disk.is_present = false;
+    if (!disk.is_retained) {
+      disk.is_present = false;
+      // The layer on top went with it; that of a persistent disk is still to be folded back.
+      if (!disk.is_persistent) disk.overlay_path.clear();
+    }
     save_disk(txn, disk);
     if (!disk.is_retained) continue;
     jobs::NewJob sweep;

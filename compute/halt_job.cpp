@@ -208,7 +208,8 @@ Result<Release> plan_end(db::Txn& txn, const Vm& vm, const Tools& tools,
     if (disk.is_present && is_held(txn, disk)) held.push_back(disk.id);
     else add_layers(disk, release.files);
   }
-  if (!vm.memory_path.empty()) release.files.push_back(vm.memory_path);
+  // Also what is left of a save that failed, or that the guest outlived.
+  release.files.push_back(memory_path_in(plan.directory));
   release.files.push_back(serial_log_path(plan));
   release.directory = plan.directory;
   return release;

@@ -7,7 +7,7 @@
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 
-/// Jobs vm.save (suspend, stop), vm.reboot and vm.look.
+/// Jobs vm.save (suspend, stop), vm.reboot, vm.look and vm.undefine.
 namespace neph::compute::internal {
 namespace {
 
@@ -72,7 +72,7 @@ Result<Work> plan_save(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!host) return jobs::at_once(back_to_running(txn, *vm, host.error()));
   const auto plan = plan_of(txn, job.vm);
   if (!plan) return jobs::at_once(back_to_running(txn, *vm, plan.error()));
-  vm->memory_path = plan->directory + "/memory.save";
+  vm->memory_path = memory_path_in(plan->directory);
   save_vm(txn, *vm);
   return Work{[host = *host, path = vm->memory_path](Progress&) {
                 return host.driver->ensure_saved(host.domain, path);
@@ -151,6 +151,25 @@ Result<Work> plan_look(db::Txn& txn, const Job& job, const Tools& tools) {
       [host](Progress&) { return host.driver->inspect_domain(host.domain); }, settle_look);
 }
 
+/// The VM has ended, or lives elsewhere, and its host kept a definition: it could not be asked when
+/// that was to be removed. A guest that runs is left alone.
+Result<Work> plan_undefine(db::Txn& txn, const Job& job, const Tools& tools) {
+  const Vm vm = TRY(find_vm(txn, job.vm));
+  const Host host = TRY(find_host(txn, job.host));
+  const bool has_come_back = vm.state != VmState::kDone && vm.host == job.host;
+  if (has_come_back) return jobs::at_once(jobs::cancelled());
+  auto* driver = TRY(tools.drivers.hypervisor(host.vm_mad));
+  const hypervisor_driver::DomainRef domain{ref_of(host), domain_name(vm.id), vm.uuid};
+  return Work{[driver, domain](Progress&) -> Result<void> {
+                const auto fact = TRY(driver->inspect_domain(domain));
+                const bool is_left_over = fact.power == Power::kOff && fact.uuid == domain.uuid;
+                return is_left_over ? driver->ensure_undefined(domain) : Result<void>{};
+              },
+              [](db::Txn&, const Job&, Result<void> outcome) {
+                return outcome ? jobs::done() : jobs::failed(outcome.error());
+              }};
+}
+
 jobs::StepSpec step(std::string name, Tools tools,
                     Result<Work> (*plan)(db::Txn&, const Job&, const Tools&)) {
   return {std::move(name), jobs::Slot::kHost, Duration{300'000},
@@ -165,6 +184,10 @@ jobs::KindSpec save_kind(Tools tools) {
 
 jobs::KindSpec reboot_kind(Tools tools) {
   return {"vm.reboot", {step("reboot", tools, plan_reboot)}};
+}
+
+jobs::KindSpec undefine_kind(Tools tools) {
+  return {"vm.undefine", {step("undefine", tools, plan_undefine)}};
 }
 
 jobs::KindSpec look_kind(Tools tools) { return {"vm.look", {step("look", tools, plan_look)}}; }

@@ -74,9 +74,16 @@ JobId enqueue_look(db::Txn& txn, const Vm& vm) {
   return jobs::enqueue(txn, base_job(vm, "vm.look", "look", {}));
 }
 
+JobId enqueue_undefine(db::Txn& txn, const Vm& vm, HostId host) {
+  jobs::NewJob job = base_job(vm, "vm.undefine", "undefine", {});
+  job.host = host;
+  return jobs::enqueue(txn, job);
+}
+
 std::vector<jobs::KindSpec> vm_job_kinds(Tools tools) {
   std::vector<jobs::KindSpec> kinds{deploy_kind(tools), halt_kind(tools),   sweep_kind(tools),
-                                    save_kind(tools),   reboot_kind(tools), look_kind(tools)};
+                                    save_kind(tools),   reboot_kind(tools), look_kind(tools),
+                                    undefine_kind(tools)};
   for (auto& kind : kinds) kind.abandon = &abandon;
   return kinds;
 }
@@ -119,6 +126,8 @@ std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm) {
   }
   return std::nullopt;
 }
+
+std::string memory_path_in(const std::string& directory) { return directory + "/memory.save"; }
 
 bool may_pass(const Error& error) {
   return error.code == Errc::kUnavailable || error.code == Errc::kStalled ||

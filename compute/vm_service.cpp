@@ -237,11 +237,14 @@ Result<void> VmService::act(db::Txn& txn, UserId by, VmId id, Action action) {
 }
 
 Result<void> VmService::halt(db::Txn& txn, Vm& vm, const HaltAsk& ask) {
-  const bool is_off = ask.next.lcm == LcmState::kEpilog ||
-                      ask.next.lcm == LcmState::kEpilogUndeploy;
+  // QEMU still holds the guest, with the disks open: it must be gone before anything is released.
+  const bool is_paused = vm.state == VmState::kSuspended && vm.memory_path.empty();
+  const bool is_off = !is_paused && (ask.next.lcm == LcmState::kEpilog ||
+                                     ask.next.lcm == LcmState::kEpilogUndeploy);
+  if (is_paused) vm.rest_grade = datastore::Grade::kNone;
   internal::NewHalt fresh;
   fresh.target = ask.target;
-  fresh.is_hard = ask.is_hard || ask.target == HaltTarget::kDeleted;
+  fresh.is_hard = ask.is_hard || is_paused || ask.target == HaltTarget::kDeleted;
   fresh.step = is_off ? "release" : "ask";
   fresh.deadline = txn.at() + settings_.shutdown_limit;
   fresh.by = ask.by;
@@ -249,7 +252,8 @@ Result<void> VmService::halt(db::Txn& txn, Vm& vm, const HaltAsk& ask) {
     fresh.after = vm.job;
     CHECK_OK(jobs::ask_cancel(txn, vm.job));
   }
-  set_stand(vm, ask.next);
+  const LcmState shutdown = halt_row(ask.target).shutdown;
+  set_stand(vm, is_paused && shutdown != LcmState::kInit ? active(shutdown) : ask.next);
   vm.job = internal::enqueue_halt(txn, vm, fresh);
   save_vm(txn, vm);
   // From here on nobody expects the disks to come back: what is armed for the end fires.

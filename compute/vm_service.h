@@ -46,7 +46,7 @@ class VmService {
   /// Refused while a snapshot of somebody else waits for one of its disks, naming it.
   Result<void> chown(db::Txn& txn, VmId vm, UserId user, GroupId group);
 
-  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.look, vm.sweep.
+  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.look, vm.sweep, vm.undefine.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 
   [[nodiscard]] const Settings& settings() const { return settings_; }

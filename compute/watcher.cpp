@@ -297,6 +297,12 @@ void Watcher::inspect(const Host& host) {
 
 namespace {
 
+/// Its VM has ended, or is at home elsewhere, while this host could not be asked to forget it.
+bool is_left_over(const Vm& vm, const Host& host, const DomainFact& domain) {
+  const bool is_elsewhere = vm.state == VmState::kDone || vm.host != host.id;
+  return is_elsewhere && domain.power == Power::kOff && domain.uuid == vm.uuid;
+}
+
 /// Compares what a host shows with what should be there. A VM that it does not show has stopped
 /// while nobody watched.
 void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& domains,
@@ -307,6 +313,7 @@ void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& do
     if (!id) continue;
     seen.insert(id->value);
     const auto vm = find_vm(txn, *id);
+    if (vm && is_left_over(*vm, host, domain)) internal::enqueue_undefine(txn, *vm, host.id);
     if (!vm || vm->host != host.id || !is_comparable(*vm)) continue;
     switch (domain.power) {
       case Power::kRunning: apply_alive(txn, *id); break;

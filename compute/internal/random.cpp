@@ -1,6 +1,7 @@
+#include <sodium.h>
+
 #include <array>
 #include <cstdint>
-#include <random>
 
 #include "compute/internal/factory.h"
 
@@ -10,9 +11,8 @@ namespace {
 /// From the kernel's generator: an id that cannot be guessed, and no seed to repeat after a fork.
 template <std::size_t kSize>
 std::array<std::uint8_t, kSize> random_bytes() {
-  std::random_device device;
   std::array<std::uint8_t, kSize> bytes{};
-  for (auto& byte : bytes) byte = static_cast<std::uint8_t>(device());
+  randombytes_buf(bytes.data(), bytes.size());
   return bytes;
 }
 

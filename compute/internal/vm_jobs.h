@@ -41,6 +41,8 @@ JobId enqueue_save(db::Txn& txn, const Vm& vm, std::string_view step, UserId by)
 JobId enqueue_reboot(db::Txn& txn, const Vm& vm, bool is_hard, UserId by);
 /// Asks the host what the guest does and applies the answer.
 JobId enqueue_look(db::Txn& txn, const Vm& vm);
+/// Takes the definition of a guest that is off from a host where its VM is not any more.
+JobId enqueue_undefine(db::Txn& txn, const Vm& vm, HostId host);
 
 [[nodiscard]] jobs::KindSpec deploy_kind(Tools tools);
 [[nodiscard]] jobs::KindSpec halt_kind(Tools tools);
@@ -48,6 +50,7 @@ JobId enqueue_look(db::Txn& txn, const Vm& vm);
 [[nodiscard]] jobs::KindSpec save_kind(Tools tools);
 [[nodiscard]] jobs::KindSpec reboot_kind(Tools tools);
 [[nodiscard]] jobs::KindSpec look_kind(Tools tools);
+[[nodiscard]] jobs::KindSpec undefine_kind(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> vm_job_kinds(Tools tools);
 
 /// Whether the VM's job is not over.
@@ -60,6 +63,9 @@ void abandon(db::Txn& txn, const jobs::Job& job, const Error& error);
 /// A reason to wait before a layer of one of its disks is used or changed: a snapshot that must
 /// be pinned first, a fold under way. Written into the VM for people to read.
 [[nodiscard]] std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm);
+
+/// Where the memory of a saved VM goes, in its directory.
+[[nodiscard]] std::string memory_path_in(const std::string& directory);
 
 /// Errors that may pass by themselves.
 [[nodiscard]] bool may_pass(const Error& error);

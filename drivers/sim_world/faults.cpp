@@ -24,6 +24,7 @@ constexpr auto kKinds = std::to_array<KindRow>({
     {FaultKind::kHostHangs, "host-hangs", "*"},
     {FaultKind::kHostDies, "host-dies", "*"},
     {FaultKind::kDomainVanishes, "domain-vanishes", "*"},
+    {FaultKind::kPretends, "pretends", "ensure_copied"},
 });
 
 bool concerns(const Fault& fault, const Scene& scene) {

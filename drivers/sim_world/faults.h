@@ -23,6 +23,7 @@ enum class FaultKind {
   kHostHangs = 9,        ///< the host stops answering before the verb
   kHostDies = 10,        ///< the host loses power before the verb
   kDomainVanishes = 11,  ///< somebody destroys and undefines the domain before the verb
+  kPretends = 12,        ///< the verb says that it did its work; a copy ends at byte `at`
 };
 /// "copy-stalls" and so on, for scripts and traces.
 [[nodiscard]] std::string_view name_of(FaultKind kind);

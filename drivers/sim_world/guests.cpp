@@ -35,6 +35,15 @@ void check_sole(State& state, const DomainKey& key) {
   }
 }
 
+void keep_evidence(State& state, const DomainKey& key, const Domain& domain, StopReason reason) {
+  if (state.evidence == Evidence::kNone) return;
+  for (const Disk& disk : domain.disks) {
+    if (disk.is_readonly) continue;
+    if (auto content = state.flatten(disk.path))
+      state.rested[{key.name, disk.target}] = {std::move(*content), reason};
+  }
+}
+
 void flush_writes(State& state, const DomainKey& key) {
   const auto writes = std::exchange(state.find_domain(key)->blocked_writes, {});
   for (const BlockedWrite& write : writes) {
@@ -65,6 +74,7 @@ void power_off(State& state, const DomainKey& key, StopReason reason) {
   Domain* domain = state.find_domain(key);
   if (domain == nullptr || !domain->is_active()) return;
   domain->cpu_time_ns = cpu_time_ns(state, *domain);
+  keep_evidence(state, key, *domain, reason);
   domain->power = Power::kOff;
   domain->reason = reason;
   domain->is_frozen = false;
@@ -77,6 +87,7 @@ void power_off(State& state, const DomainKey& key, StopReason reason) {
 void vanish(State& state, const DomainKey& key) {
   Domain* domain = state.find_domain(key);
   if (domain == nullptr) return;
+  if (domain->is_active()) keep_evidence(state, key, *domain, StopReason::kUnknown);
   domain->power = Power::kOff;
   state.reindex(key);
   state.domains.erase(key);

@@ -11,6 +11,7 @@ using hypervisor_driver::StopReason;
 using Kind = hypervisor_driver::GuestEvent::Kind;
 
 SimWorld::SimWorld(Clock& clock, WorldConfig config) : clock_(clock), config_(std::move(config)) {
+  state_.evidence = config_.evidence;
   if (config_.journal_path.empty()) return;
   auto journal = Journal::open(config_.journal_path, state_);
   if (journal) {
@@ -217,7 +218,19 @@ Result<Content> SimWorld::guest_content(const GuestRef& guest, const std::string
 }
 
 Result<Content> SimWorld::content_when_pinned(const std::string& overlay_path) const {
-  return look([&](const State& state) -> Result<Content> {
+  return TRY(find_pinned(overlay_path)).content;
+}
+
+Result<Rested> SimWorld::find_rested(const std::string& guest, const std::string& target) const {
+  return look([&](const State& state) -> Result<Rested> {
+    const auto at = state.rested.find({guest, target});
+    if (at == state.rested.end()) return fail(Errc::kNotFound, "{} never stopped", guest);
+    return at->second;
+  });
+}
+
+Result<Pinned> SimWorld::find_pinned(const std::string& overlay_path) const {
+  return look([&](const State& state) -> Result<Pinned> {
     const auto at = state.pinned.find(overlay_path);
     if (at == state.pinned.end()) return fail(Errc::kNotFound, "{} pins nothing", overlay_path);
     return at->second;
@@ -272,6 +285,7 @@ std::vector<std::string> SimWorld::violations() const {
 }
 
 Result<Struck> SimWorld::begin(const Scene& scene) {
+  if (config_.call.count() > 0) clock_.sleep_for(config_.call);
   if (tracer_) tracer_(scene, Moment::kBefore);
   const Struck struck = change([&](State&) { return faults_.strike(scene); });
   const bool is_host_struck = !scene.host.empty();

@@ -21,9 +21,9 @@ enum class MissingDisk {
   kRefused = 1,   ///< a disk that no file is behind cannot be started or taken in
   kConjured = 2,  ///< it is made up: simulated hosts beside a datastore that is real
 };
-enum class Evidence { kNone = 1, kPinnedContents = 2 };
 
 struct WorldConfig {
+  Duration call{0};    ///< before any call does anything
   Duration boot{0};    ///< how long starting and restoring take
   Duration save{0};
   Duration freeze{0};  ///< from asking the agent until the file systems are frozen
@@ -107,8 +107,12 @@ class SimWorld {
   /// What a running or stopped guest has on a disk.
   [[nodiscard]] Result<Content> guest_content(const GuestRef& guest,
                                               const std::string& target) const;
-  /// With Evidence::kPinnedContents: the disk at the instant at which this overlay pinned it.
+  /// With Evidence::kContents: the disk at the instant at which this overlay pinned it.
   [[nodiscard]] Result<Content> content_when_pinned(const std::string& overlay_path) const;
+  [[nodiscard]] Result<Pinned> find_pinned(const std::string& overlay_path) const;
+  /// With Evidence::kContents: the disk as the last run of the guest left it.
+  [[nodiscard]] Result<Rested> find_rested(const std::string& guest,
+                                           const std::string& target) const;
   [[nodiscard]] std::optional<File> find_file(const std::string& path) const;
   [[nodiscard]] std::vector<std::string> list_files() const;
   [[nodiscard]] std::optional<Domain> find_domain(const GuestRef& guest) const;

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -127,6 +128,20 @@ struct WorldEvent {
   Instant at;
 };
 
+enum class Evidence { kNone = 1, kContents = 2 };
+
+/// A disk at the instant at which an overlay pinned it.
+struct Pinned {
+  Content content;
+  bool is_frozen = false;  ///< the guest's file systems were
+};
+
+/// A disk as the last run of a guest left it.
+struct Rested {
+  Content content;
+  hypervisor_driver::StopReason reason = hypervisor_driver::StopReason::kUnknown;
+};
+
 enum class Sharing { kNo = 1, kYes = 2 };  ///< whether the file system can share blocks
 
 class State {
@@ -143,7 +158,10 @@ class State {
   std::multimap<Instant, PendingAct> pending;
   std::map<std::string, std::set<DomainKey>> users;  ///< layer -> active domains that use it
   std::map<std::string, int> copies;                 ///< layer -> copies that read it right now
-  std::map<std::string, Content> pinned;             ///< overlay -> what it pinned, if wanted
+  /// For tests, where the evidence is wanted: by overlay, and by name and target of a guest.
+  Evidence evidence = Evidence::kNone;
+  std::map<std::string, Pinned> pinned;
+  std::map<std::pair<std::string, std::string>, Rested> rested;
   std::vector<std::string> violations;
   std::vector<WorldEvent> outbox;
   std::set<std::string> touched_files;     ///< since the journal was last written

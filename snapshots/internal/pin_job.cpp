@@ -240,6 +240,7 @@ Result<jobs::Work> plan_pin(const Toolbox& tools, db::Txn& txn, const jobs::Job&
   if (set.empty()) return jobs::at_once(jobs::cancelled());
   const auto vm = TRY(compute::find_vm(txn, job.vm));
   if (way_of(txn, set, vm) != Way::kPin) return jobs::at_once(jobs::go("await"));
+  if (find_layer_of_others(txn, set)) return jobs::at_once(jobs::go("await"));
   const auto domain = TRY(compute::find_domain(txn, vm.id));
   auto* driver = TRY(tools.drivers.hypervisor(domain.vm_mad));
   const auto request = TRY(intend_pin(txn, set, vm, tools.settings.freeze_limit));
@@ -260,6 +261,8 @@ Result<jobs::Work> plan_pin(const Toolbox& tools, db::Txn& txn, const jobs::Job&
 Result<jobs::Work> plan_rest(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
   auto set = list_members(txn, job);
   if (set.empty()) return jobs::at_once(jobs::cancelled());
+  // Another set of the same disk may have come first since this one waited.
+  if (find_layer_of_others(txn, set)) return jobs::at_once(jobs::go("await"));
   return plan_pin_at_rest(tools, txn, job, set);
 }
 

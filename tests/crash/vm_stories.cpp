@@ -56,6 +56,18 @@ Step guest_ignores_acpi() {
   });
 }
 
+Step guest_is_paused() {
+  return does([](Stage& stage) {
+    (void)stage.world().guest_pauses(compute::domain_name(stage.vm_id));
+  });
+}
+Step host_is_cut() {
+  return does([](Stage& stage) { stage.world().cut_host(stage.host_); });
+}
+Step host_is_back() {
+  return does([](Stage& stage) { stage.world().restore_host(stage.host_); });
+}
+
 Story story(std::string name, std::vector<Step> before, std::vector<Step> steps,
             std::string_view end) {
   return {std::move(name), std::move(before), std::move(steps), {vm_is(end)}};
@@ -95,6 +107,11 @@ std::vector<Story> halt_stories() {
             {acts(Action::kTerminate)}, "DONE"),
       story("recover delete", {a_vm()}, {recovers(Recover::kDelete)}, "DONE"),
       story("the guest ends by itself", {a_vm()}, {guest_ends()}, "POWEROFF"),
+      story("a paused guest is terminated", {a_vm(), guest_is_paused()},
+            {acts(Action::kTerminate)}, "DONE"),
+      story("the host of an ended VM comes back", {a_vm()},
+            {acts(Action::kPoweroff), host_is_cut(), acts(Action::kTerminate), host_is_back()},
+            "DONE"),
   };
 }
 

@@ -47,7 +47,7 @@ Result<std::unique_ptr<db::Database>> Site::open_store() { return db::Database::
 
 sim::WorldConfig Site::world_config() {
   sim::WorldConfig config;
-  config.evidence = sim::Evidence::kPinnedContents;
+  config.evidence = sim::Evidence::kContents;
   return config;
 }
 

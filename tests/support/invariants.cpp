@@ -235,6 +235,9 @@ class Owners {
     }
     if (is_done) return;
     own(vm.memory_path);
+    // What is left of a save that failed goes with the VM.
+    if (const auto datastore = datastore::find_datastore(txn, vm.system_datastore))
+      own(compute::vm_directory(datastore->base_path, vm.id) + "/memory.save");
     own(vm.attributes.get("SERIAL_LOG"));
   }
 

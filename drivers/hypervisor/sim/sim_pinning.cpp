@@ -126,8 +126,8 @@ Result<Instant> SimHypervisor::put_overlays(const DomainRef& ref, const PinReque
     for (const PinDisk& pin : request.disks) {
       auto disk = std::find_if(domain->disks.begin(), domain->disks.end(),
                                [&](const sim::Disk& each) { return each.target == pin.target; });
-      if (world_.config().evidence == sim::Evidence::kPinnedContents)
-        state.pinned[pin.overlay_path] = TRY(state.flatten(disk->path));
+      if (state.evidence == sim::Evidence::kContents)
+        state.pinned[pin.overlay_path] = {TRY(state.flatten(disk->path)), domain->is_frozen};
       File overlay;
       overlay.format = datastore_driver::Format::kQcow2;
       overlay.virtual_size = state.files.at(disk->path).virtual_size;
@@ -147,6 +147,7 @@ Result<Instant> SimHypervisor::thaw(const DomainRef& ref, Duration deadline) {
   for (int attempt = 0;
        attempt < kThawAttemptsMin || world_.clock().monotonic() - started < deadline; ++attempt) {
     const auto struck = world_.begin(scene("agent.thaw", ref));
+    if (struck && struck->find(FaultKind::kPretends)) return world_.clock().now();
     if (struck && !struck->find(FaultKind::kThawFails)) {
       const bool is_heard = TRY(at_host(ref.host, [&](State& state) -> Result<bool> {
         const Domain* domain = state.find_domain(key_of(ref));

@@ -13,7 +13,7 @@ namespace neph::hypervisor_driver {
 /// One host, one image, both sim drivers and a clock turned by hand.
 class SimBench : public testing::Test {
  protected:
-  explicit SimBench(sim::WorldConfig config = {.evidence = sim::Evidence::kPinnedContents})
+  explicit SimBench(sim::WorldConfig config = {.evidence = sim::Evidence::kContents})
       : world_(clock_, std::move(config)) {
     world_.put_image(kBase, datastore_driver::Format::kQcow2, Bytes::megabytes(10), {{0, 7}});
     hypervisor_.listen([this](const GuestEvent& event) { events_.push_back(event); });

@@ -31,7 +31,7 @@ class SimPinning : public SimBench {
   SimPinning()
       : SimBench({.freeze = Duration{40},
                   .copy_chunk = sim::kBlockSize,
-                  .evidence = sim::Evidence::kPinnedContents}) {}
+                  .evidence = sim::Evidence::kContents}) {}
   [[nodiscard]] bool is_frozen() const { return world_.find_domain("one-1")->is_frozen; }
 };
 

@@ -161,7 +161,7 @@ class SnapshotBench : public testing::Test {
   HookClock world_clock_;
   sim::SimWorld world_{world_clock_, {.copy_rate = Bytes::megabytes(1),
                                       .copy_chunk = Bytes{sim::kBlockSize},
-                                      .evidence = sim::Evidence::kPinnedContents}};
+                                      .evidence = sim::Evidence::kContents}};
   hypervisor_driver::SimHypervisor hypervisor_{world_};
   datastore_driver::SimDatastore files_{world_};
   DriverCatalogue drivers_;

@@ -1,0 +1,331 @@
+#include <array>
+#include <numeric>
+
+#include "compute/host.h"
+#include "compute/vm.h"
+#include "datastore/image.h"
+#include "tests/sim/cloud/cloud.h"
+#include "tests/sim/cloud/oracle.h"
+
+namespace neph::cloud {
+namespace {
+
+using api::Value;
+using compute::Vm;
+using compute::VmState;
+using datastore::Image;
+using snapshots::Phase;
+using snapshots::Snapshot;
+
+Value number(std::int64_t value) { return Value{static_cast<std::int32_t>(value)}; }
+template <class Tag>
+Value number(Id<Tag> id) {
+  return number(id.value);
+}
+Value word(std::string text) { return Value{std::move(text)}; }
+
+/// What a user would see of what is his.
+struct Belongings {
+  std::vector<Vm> vms;
+  std::vector<Image> images;
+  std::vector<Snapshot> snapshots;
+};
+
+Belongings look_up(Cloud& cloud, UserId user) {
+  return cloud.read<Belongings>([&](db::Txn& txn) {
+    Belongings mine;
+    for (const VmId id : compute::list_vms(txn, compute::Which::kLiving)) {
+      auto vm = compute::find_vm(txn, id);
+      if (vm && vm->owner == user) mine.vms.push_back(std::move(*vm));
+    }
+    for (const ImageId id : datastore::list_images(txn)) {
+      auto image = datastore::find_image(txn, id);
+      if (image && image->owner == user) mine.images.push_back(std::move(*image));
+    }
+    for (const SnapshotId id : snapshots::list_snapshots(txn)) {
+      auto snapshot = snapshots::find_snapshot(txn, id);
+      if (snapshot && snapshot->owner == user && !is_over(snapshot->phase))
+        mine.snapshots.push_back(std::move(*snapshot));
+    }
+    return mine;
+  });
+}
+
+class Person {
+ public:
+  Person(Cloud& cloud, UserId user, Instant until) : cloud_(cloud), user_(user), until_(until) {}
+
+  void go() {
+    const Instant next = cloud_.now() + cloud_.around(cloud_.plan().pace);
+    if (next >= until_) return;
+    cloud_.at(next, [this] {
+      if (cloud_.has_controller()) act();
+      go();
+    });
+  }
+
+ private:
+  using Deed = void (Person::*)(const Belongings&);
+  struct Habit {
+    int weight;
+    Deed deed;
+  };
+
+  void act() {
+    static constexpr auto kHabits = std::to_array<Habit>({
+        {20, &Person::create_vm},
+        {16, &Person::snapshot_hot},
+        {16, &Person::snapshot_deferred},
+        {22, &Person::steer_vm},
+        {10, &Person::end_vm},
+        {8, &Person::change_mind},
+        {6, &Person::delete_image},
+        {3, &Person::clone_image},
+        {3, &Person::create_image},
+        {2, &Person::touch_image},
+        {2, &Person::rename_vm},
+    });
+    static constexpr auto kDuties = std::to_array<Habit>({
+        {6, &Person::recover_somebody},
+        {4, &Person::set_quota},
+        {3, &Person::set_host},
+        {3, &Person::give_vm_away},
+        {2, &Person::create_vm},
+    });
+    const auto mine = look_up(cloud_, user_);
+    if (user_ == UserId{0}) return choose(kDuties, mine);
+    choose(kHabits, mine);
+  }
+
+  template <class Habits>
+  void choose(const Habits& habits, const Belongings& mine) {
+    int all = 0;
+    for (const Habit& habit : habits) all += habit.weight;
+    auto left = cloud_.draw(all);
+    for (const Habit& habit : habits) {
+      left -= habit.weight;
+      if (left < 0) return (this->*habit.deed)(mine);
+    }
+  }
+
+  template <class T>
+  const T* any(const std::vector<T>& of) {
+    if (of.empty()) return nullptr;
+    return &of[static_cast<std::size_t>(cloud_.draw(static_cast<std::int64_t>(of.size())))];
+  }
+
+  bool happens(int percent) { return cloud_.draw(100) < percent; }
+
+  std::string name(std::string_view what) {
+    return fmt::format("{}-u{}-{}", what, user_, ++named_);
+  }
+
+  // VMs.
+
+  std::string disk(const Belongings& mine) {
+    if (happens(15)) return "DISK=[TYPE=\"fs\", SIZE=\"16\"]\n";
+    const auto& bases = cloud_.base_images();
+    ImageId image = *any(bases);
+    if (const auto* own = any(mine.images); own != nullptr && happens(35)) image = own->id;
+    return fmt::format("DISK=[IMAGE_ID=\"{}\"]\n", image);
+  }
+
+  void create_vm(const Belongings& mine) {
+    if (mine.vms.size() >= 5) return end_vm(mine);
+    std::string text = fmt::format("NAME=\"{}\"\nCPU=1\nMEMORY=64\n", name("vm"));
+    text += disk(mine);
+    if (happens(30)) text += disk(mine);
+    cloud_.call(user_, "one.vm.allocate", {word(text), Value{false}},
+                [this](const Result<api::Answer>& answer) {
+                  if (answer)
+                    cloud_.oracle().acknowledge_vm(VmId{std::get<std::int64_t>(*answer)});
+                });
+  }
+
+  void act_on(const Vm& vm, std::string_view action) {
+    cloud_.call(user_, "one.vm.action", {word(std::string(action)), number(vm.id)});
+  }
+
+  void steer_vm(const Belongings& mine) {
+    const Vm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    static constexpr auto kRunning = std::to_array<std::string_view>(
+        {"poweroff", "poweroff", "poweroff-hard", "suspend", "stop", "reboot", "reboot-hard",
+         "undeploy", "undeploy-hard", "resched", "unresched"});
+    if (vm->state != VmState::kActive && happens(85)) return act_on(*vm, "resume");
+    act_on(*vm, kRunning[static_cast<std::size_t>(cloud_.draw(kRunning.size()))]);
+  }
+
+  void end_vm(const Belongings& mine) {
+    const Vm* vm = any(mine.vms);
+    if (vm != nullptr) act_on(*vm, happens(70) ? "terminate" : "terminate-hard");
+  }
+
+  void rename_vm(const Belongings& mine) {
+    if (const Vm* vm = any(mine.vms))
+      cloud_.call(user_, "one.vm.rename", {number(vm->id), word(name("renamed"))});
+  }
+
+  // Snapshots.
+
+  void ask(const Vm& vm, const std::string& options) {
+    const bool is_pair = happens(15);
+    const auto called = name("snap");
+    cloud_.call(user_, "neph.snapshot.create",
+                {number(vm.id), word(is_pair ? "0,1" : happens(80) ? "0" : "1"), word(called),
+                 word(options)},
+                [this, called, is_pair](const Result<api::Answer>& answer) {
+                  if (!answer) return;
+                  auto& oracle = cloud_.oracle();
+                  if (!is_pair) return oracle.acknowledge_snapshot(called);
+                  oracle.acknowledge_snapshot(called + "-disk0");
+                  oracle.acknowledge_snapshot(called + "-disk1");
+                });
+  }
+
+  std::string options(std::string kind) {
+    static constexpr auto kQuiesce = std::to_array<std::string_view>({"TRY", "REQUIRE", "NEVER"});
+    std::string text = "KIND=" + kind + "\n";
+    if (happens(40)) text += fmt::format("QUIESCE={}\n", kQuiesce[static_cast<std::size_t>(
+                                                             cloud_.draw(kQuiesce.size()))]);
+    if (happens(30)) text += fmt::format("PERSISTENT={}\n", happens(50) ? "YES" : "NO");
+    if (happens(20)) text += "DATASTORE_ID=1\n";
+    return text;
+  }
+
+  void snapshot_hot(const Belongings& mine) {
+    if (const Vm* vm = any(mine.vms)) return ask(*vm, options("HOT"));
+    create_vm(mine);
+  }
+
+  void snapshot_deferred(const Belongings& mine) {
+    const Vm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    std::string text = options("DEFERRED");
+    if (happens(25)) text += "WHEN=END\n";
+    ask(*vm, text);
+  }
+
+  void change_mind(const Belongings& mine) {
+    const Snapshot* snapshot = any(mine.snapshots);
+    if (snapshot == nullptr) return steer_vm(mine);
+    const auto id = number(snapshot->id);
+    if (snapshot->phase == Phase::kFailed && happens(70))
+      return cloud_.call(user_, "neph.snapshot.retry", {id});
+    if (snapshot->phase == Phase::kArmed && happens(30))
+      return cloud_.call(user_, "neph.snapshot.capture", {id});
+    // Once asked it may go, whether or not the answer comes.
+    cloud_.oracle().give_up(snapshot->id);
+    if (happens(60)) return cloud_.call(user_, "neph.snapshot.cancel", {id});
+    cloud_.call(user_, "neph.snapshot.discard",
+                {id, word(happens(80) ? snapshot->image_name : "another name")});
+  }
+
+  // Images.
+
+  void delete_image(const Belongings& mine) {
+    const Image* image = any(mine.images);
+    if (image == nullptr) return;
+    for (const auto& snapshot : mine.snapshots)
+      if (snapshot.image == image->id) cloud_.oracle().give_up(snapshot.id);
+    cloud_.oracle().give_up_image(image->id);
+    cloud_.call(user_, "one.image.delete", {number(image->id)});
+  }
+
+  void acknowledge(const Result<api::Answer>& answer) {
+    if (answer) cloud_.oracle().acknowledge_image(ImageId{std::get<std::int64_t>(*answer)});
+  }
+
+  void clone_image(const Belongings& mine) {
+    const Image* own = any(mine.images);
+    const ImageId source = own != nullptr ? own->id : *any(cloud_.base_images());
+    cloud_.call(user_, "one.image.clone", {number(source), word(name("clone"))},
+                [this](const auto& answer) { acknowledge(answer); });
+  }
+
+  void create_image(const Belongings&) {
+    const auto text = fmt::format("NAME=\"{}\"\nTYPE=DATABLOCK\nSIZE=16\nPERSISTENT={}\n",
+                                  name("data"), happens(50) ? "YES" : "NO");
+    cloud_.call(user_, "one.image.allocate", {word(text), number(1)},
+                [this](const auto& answer) { acknowledge(answer); });
+  }
+
+  void touch_image(const Belongings& mine) {
+    const Image* image = any(mine.images);
+    if (image == nullptr) return create_image(mine);
+    switch (cloud_.draw(4)) {
+      case 0: return cloud_.call(user_, "neph.image.verify", {number(image->id)});
+      case 1:
+        return cloud_.call(user_, "one.image.persistent", {number(image->id), Value{happens(50)}});
+      case 2:
+        return cloud_.call(user_, "one.image.enable", {number(image->id), Value{happens(70)}});
+      default:
+        return cloud_.call(user_, "one.image.rename", {number(image->id), word(name("image"))});
+    }
+  }
+
+  // An administrator's.
+
+  std::optional<Vm> somebodys_vm() {
+    const auto all = cloud_.read<std::vector<VmId>>(
+        [](db::Txn& txn) { return compute::list_vms(txn, compute::Which::kLiving); });
+    const VmId* id = any(all);
+    if (id == nullptr) return std::nullopt;
+    return cloud_.read<std::optional<Vm>>([&](db::Txn& txn) -> std::optional<Vm> {
+      auto vm = compute::find_vm(txn, *id);
+      if (!vm) return std::nullopt;
+      return std::move(*vm);
+    });
+  }
+
+  void recover_somebody(const Belongings&) {
+    static constexpr auto kWays = std::to_array<int>({0, 1, 2, 2, 2, 3});
+    if (const auto vm = somebodys_vm())
+      cloud_.call(user_, "one.vm.recover",
+                  {number(vm->id),
+                   number(kWays[static_cast<std::size_t>(cloud_.draw(kWays.size()))])});
+  }
+
+  void set_quota(const Belongings&) {
+    const UserId user = *any(cloud_.users());
+    if (user == UserId{0}) return;
+    const auto limit = happens(50) ? -1 : cloud_.draw(6);
+    cloud_.call(user_, "one.user.quota",
+                {number(user), word(happens(50)
+                                        ? fmt::format("VM=[VMS=\"{}\"]", limit)
+                                        : fmt::format("DATASTORE=[ID=\"1\", SIZE=\"{}\"]",
+                                                      limit < 0 ? limit : limit * 40))});
+  }
+
+  void set_host(const Belongings&) {
+    const auto host = cloud_.draw(cloud_.plan().hosts);
+    const auto status = cloud_.draw(3);
+    cloud_.call(user_, "one.host.status", {number(host), number(status)});
+    cloud_.after(cloud_.around(Duration{300'000}), [this, host] {
+      cloud_.call(user_, "one.host.status", {number(host), number(0)});
+    });
+  }
+
+  void give_vm_away(const Belongings&) {
+    const auto vm = somebodys_vm();
+    const UserId user = *any(cloud_.users());
+    if (vm) cloud_.call(user_, "one.vm.chown", {number(vm->id), number(user), number(-1)});
+  }
+
+  Cloud& cloud_;
+  const UserId user_;
+  const Instant until_;
+  int named_ = 0;
+};
+
+}  // namespace
+
+void send_people(Cloud& cloud, Instant until) {
+  for (const UserId user : cloud.users()) {
+    const auto person = std::make_shared<Person>(cloud, user, until);
+    cloud.keep(person);
+    person->go();
+  }
+}
+
+}  // namespace neph::cloud
