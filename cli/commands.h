@@ -25,6 +25,8 @@ void add_host_commands(CLI::App& group, Command& chosen);
 void add_datastore_commands(CLI::App& group, Command& chosen);
 void add_user_commands(CLI::App& group, Command& chosen);
 void add_snapshot_commands(CLI::App& group, Command& chosen);
+void add_job_commands(CLI::App& group, Command& chosen);
+void add_disk_commands(CLI::App& group, Command& chosen);
 /// `neph version` and `neph demo`.
 void add_program_commands(CLI::App& app, Command& chosen);
 

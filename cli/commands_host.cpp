@@ -39,6 +39,29 @@ void add_host_create(CLI::App& group, Command& chosen) {
   });
 }
 
+/// The name must have been typed: a number is mistaken for another one too easily.
+void add_host_lost(CLI::App& group, Command& chosen) {
+  struct Ask {
+    std::string host;
+    std::string name;
+  };
+  auto ask = std::make_shared<Ask>();
+  CLI::App* verb = group.add_subcommand(
+      "lost", "Declare that nothing runs any more on one that does not answer");
+  verb->add_option("HOST", ask->host, "Its name, or its id with --name")->required();
+  verb->add_option("--name", ask->name, "Its name, to be sure");
+  verb->callback([ask, &chosen] {
+    chosen = [ask](Desk& desk) -> Result<ExitCode> {
+      const bool is_id = parse_number(ask->host).has_value();
+      if (is_id && ask->name.empty())
+        return fail(Errc::kInvalid, "say the name of host {} as well, with --name", ask->host);
+      const auto id = TRY(resolve(desk.rpc, Kind::kHost, ask->host));
+      TRY(desk.rpc.call_id("neph.host.lost", {id, ask->name.empty() ? ask->host : ask->name}));
+      return ExitCode::kOk;
+    };
+  });
+}
+
 void add_datastore_create(CLI::App& group, Command& chosen) {
   struct Ask {
     std::string file;
@@ -63,6 +86,7 @@ void add_datastore_create(CLI::App& group, Command& chosen) {
 
 void add_host_commands(CLI::App& group, Command& chosen) {
   add_host_create(group, chosen);
+  add_host_lost(group, chosen);
   const auto verbs = std::to_array<SimpleVerb>({
       {Kind::kHost, "delete", "one.host.delete", "Take it out", {}},
       {Kind::kHost, "enable", "one.host.status", "Place VMs on it again", {kEnabled}},

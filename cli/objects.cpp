@@ -41,6 +41,12 @@ const auto kObjects = std::to_array<ObjectRow>({
      "neph.snapshot.list", PoolArguments::kSnapshotPool,
      "disks of virtual machines that become images", columns::snapshot_list(),
      columns::snapshot_show()},
+    {Kind::kJob, "job", "onejob", "job", "JOB", "neph.job.info", "neph.job.list",
+     PoolArguments::kOwnList, "what works in the background", columns::job_list(),
+     columns::job_show()},
+    {Kind::kDisk, "disk", "onedisk", "disk", "DISK", "", "neph.disk.list",
+     PoolArguments::kOwnList, "disks of ended virtual machines, kept for snapshots",
+     columns::disk_list(), {}},
 });
 
 }  // namespace
@@ -66,6 +72,7 @@ Values visible_pool_arguments(const ObjectRow& row) {
     case PoolArguments::kFilterAndRange: return {kFilterVisible, kNoRange, kNoRange};
     case PoolArguments::kVmPool: return {kFilterVisible, kNoRange, kNoRange, kVmStatesButDone};
     case PoolArguments::kSnapshotPool: return {kFilterVisible, kEveryVm};
+    case PoolArguments::kOwnList: return {kFilterVisible};
   }
   return {};
 }

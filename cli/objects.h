@@ -12,7 +12,9 @@
 /// The kinds of objects the command line knows, as one table: words, calls, columns.
 namespace neph::cli {
 
-enum class Kind { kVm, kImage, kTemplate, kHost, kDatastore, kUser, kGroup, kCluster, kSnapshot };
+enum class Kind {
+  kVm, kImage, kTemplate, kHost, kDatastore, kUser, kGroup, kCluster, kSnapshot, kJob, kDisk,
+};
 
 /// One column of a list; `value` gets an object's document and the present time.
 struct ListColumn {
@@ -29,7 +31,7 @@ struct ShowField {
 };
 
 /// Which arguments the pool method takes after the session.
-enum class PoolArguments { kNone, kFilterAndRange, kVmPool, kSnapshotPool };
+enum class PoolArguments { kNone, kFilterAndRange, kVmPool, kSnapshotPool, kOwnList };
 
 struct ObjectRow {
   Kind kind;
@@ -37,7 +39,7 @@ struct ObjectRow {
   std::string_view program_name;  ///< "onevm": a link of that name means `neph vm`
   std::string_view title;         ///< "VM", for people
   std::string_view element;       ///< name of the object's element
-  std::string_view info_method;
+  std::string_view info_method;   ///< empty: there is nothing more to show of one
   std::string_view pool_method;
   PoolArguments pool_arguments;
   std::string_view summary;  ///< for --help

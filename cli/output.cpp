@@ -67,6 +67,23 @@ void print_parts(Desk& desk, const Element& object, std::string_view path, std::
                   << table.text(width_of(desk.around.out_terminal), Header::kShown);
 }
 
+/// What happened to a job.
+void print_log(Desk& desk, const Element& job) {
+  Table table({{"TIME", Align::kLeft, Shrink::kNever},
+               {"STEP", Align::kLeft, Shrink::kNever},
+               {"WHAT", Align::kLeft, Shrink::kMayShrink}});
+  for (const Element* entry : job.all("LOG")) {
+    const auto times = entry->number("TIMES", 1);
+    const auto last = columns::time_text(Instant{entry->number("LAST_AT_MS")});
+    std::string what = entry->get("TEXT");
+    if (times > 1) what += fmt::format(" ({} times, last {})", times, last);
+    table.add({columns::time_text(Instant{entry->number("AT_MS")}), entry->get("STEP"), what});
+  }
+  if (table.empty()) return;
+  desk.around.out << "\nLOG\n"
+                  << table.text(width_of(desk.around.out_terminal), Header::kShown);
+}
+
 void print_template(std::ostream& out, const Element& object, std::string_view path,
                     std::string_view title) {
   const Element* attributes = object.find(path);
@@ -131,6 +148,7 @@ Result<ExitCode> print_object(Desk& desk, const ObjectRow& row, const std::strin
     print_parts(desk, object, "HISTORY_RECORDS/HISTORY", "HISTORY",
                 {"SEQ", "HOSTNAME", "ACTION", "DS_ID"});
   }
+  if (row.kind == Kind::kJob) print_log(desk, object);
   print_template(out, object, "USER_TEMPLATE", "USER TEMPLATE");
   print_template(out, object, "TEMPLATE", "TEMPLATE");
   return ExitCode::kOk;

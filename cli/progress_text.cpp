@@ -50,6 +50,12 @@ std::string progress_bar(std::string_view subject, const Report& report, std::si
   return cut_to(one_line(before + bar(percent, bar_width) + after), width);
 }
 
+std::string bar_text(const Report& report) {
+  const int percent = percent_of(report);
+  if (percent < 0) return {};
+  return fmt::format("{} {}%  {}", bar(percent, kBarMin), percent, bytes_text(report));
+}
+
 std::string progress_line(std::string_view subject, const Report& report) {
   std::string text = fmt::format("{}: {}", subject, report.phase);
   const int percent = percent_of(report);

@@ -27,6 +27,10 @@ struct Report {
 [[nodiscard]] std::string progress_bar(std::string_view subject, const Report& report,
                                        std::size_t width);
 
+/// "[####------] 45%  460.0 MiB of 1.0 GiB, 120.3 MiB/s, 5 s left"; empty when there is nothing
+/// to count.
+[[nodiscard]] std::string bar_text(const Report& report);
+
 /// One line for a log: "snapshot 7: copying 45%, 460.0 MiB of 1.0 GiB, 120.3 MiB/s, 5 s left".
 [[nodiscard]] std::string progress_line(std::string_view subject, const Report& report);
 

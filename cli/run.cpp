@@ -28,6 +28,8 @@ constexpr auto kGroups = std::to_array<GroupRow>({
     {Kind::kVm, &add_vm_commands},
     {Kind::kImage, &add_image_commands},
     {Kind::kSnapshot, &add_snapshot_commands},
+    {Kind::kJob, &add_job_commands},
+    {Kind::kDisk, &add_disk_commands},
     {Kind::kTemplate, &add_template_commands},
     {Kind::kHost, &add_host_commands},
     {Kind::kDatastore, &add_datastore_commands},
@@ -60,8 +62,8 @@ void declare_commands(CLI::App& app, Command& chosen) {
         app.add_subcommand(std::string(object.word), std::string(object.summary));
     // At most one verb, so that an argument may be spelled like another verb.
     group->require_subcommand(1);
-    add_list(*group, row.kind, chosen);
-    add_show(*group, row.kind, chosen);
+    if (object.pool_arguments != PoolArguments::kOwnList) add_list(*group, row.kind, chosen);
+    if (!object.info_method.empty()) add_show(*group, row.kind, chosen);
     if (row.add_own != nullptr) row.add_own(*group, chosen);
   }
   add_program_commands(app, chosen);

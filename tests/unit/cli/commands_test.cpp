@@ -45,6 +45,13 @@ TEST(VmResume, TellsWhatTheSnapshotThatFiredWillNotShow) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
+    Job, OneCall,
+    testing::Values(
+        Case{"job cancel 7", "neph.job.cancel(7)"},
+        Case{"job retry 7", "neph.job.retry(7)"},
+        Case{"host lost 4 --name node3", "neph.host.lost(4, \"node3\")"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Vm, OneCall,
     testing::Values(
         Case{"vm poweroff 3", "one.vm.action(\"poweroff\", 3)"},
