@@ -150,10 +150,18 @@ void Watcher::start() {
       lanes_.store().post([this, event] { on_event(event); });
     });
   }
+  visit_all();
+}
+
+void Watcher::visit_all() {
+  if (is_stopping_) return;
   store_.run<std::vector<HostId>>(
       [](db::Txn& txn) -> Result<std::vector<HostId>> { return list_hosts(txn); },
       [this](const Result<std::vector<HostId>>& hosts) {
-        if (!hosts) return;
+        if (!hosts) {
+          lanes_.timers().after(kRetry, lanes_.store(), [this] { visit_all(); });
+          return;
+        }
         for (const HostId host : *hosts) visit(host);
         ask_placement();
       });

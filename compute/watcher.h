@@ -38,6 +38,7 @@ class Watcher {
   void observe_host(db::Txn& txn, HostId host);
   void on_event(const hypervisor_driver::GuestEvent& event);
   void on_host_lost(const hypervisor_driver::GuestEvent& event);
+  void visit_all();
   void visit(HostId host);
   void inspect(const Host& host);
   void conclude(const Host& host, const Found& found);

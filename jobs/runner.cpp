@@ -23,6 +23,14 @@ std::int64_t place_id(Slot slot, HostId host, DatastoreId datastore) {
   return slot == Slot::kHost ? host.value : datastore.value;
 }
 
+/// A store that takes nothing says so itself, once; its many jobs, every second, would only fill
+/// what is full.
+void complain(std::string_view event, JobId job, const Error& error) {
+  const bool is_everybodys = error.code == Errc::kExhausted;
+  log::write(is_everybodys ? log::Level::kDebug : log::Level::kError, event,
+             {{"job", job}, {"error", error.text()}});
+}
+
 }  // namespace
 
 /// How an act reports, and hears that it must stop. Written by a driver thread, read by all.
@@ -88,15 +96,22 @@ void Runner::add(KindSpec kind) {
 }
 
 void Runner::start() {
+  if (is_stopping_) return;
   is_started_ = true;
+  requeue();
+}
+
+/// Jobs that nobody requeues never run again, so it is tried until the store takes it.
+void Runner::requeue() {
   store_.run<std::monostate>(
       [](db::Txn& txn) -> Result<std::monostate> {
         requeue_interrupted(txn);
         return std::monostate{};
       },
       [this](const Result<std::monostate>& queued) {
-        if (!queued) log::error("jobs.requeue_failed", {{"error", queued.error().text()}});
-        ask_pump();
+        if (queued) return ask_pump();
+        complain("jobs.requeue_failed", JobId{}, queued.error());
+        lanes_.timers().after(kSettleRetry, lanes_.store(), [this] { requeue(); });
       });
 }
 
@@ -141,7 +156,7 @@ void Runner::pump() {
                 if (act && *act) return launch(*act);
                 if (act) return;
                 acts_.erase(id);
-                log::error("job.begin_failed", {{"job", id}, {"error", act.error().text()}});
+                complain("job.begin_failed", id, act.error());
                 wake_at(lanes_.clock().now() + kSettleRetry);
               });
         }
@@ -308,7 +323,7 @@ void Runner::finish(const std::shared_ptr<Act>& act, Result<void> outcome) {
       },
       [this, act, outcome, id](const Result<std::monostate>& settled) {
         if (!settled && settled.error().code != Errc::kNotFound) {
-          log::error("job.settle_failed", {{"job", id}, {"error", settled.error().text()}});
+          complain("job.settle_failed", id, settled.error());
           lanes_.timers().after(kSettleRetry, lanes_.store(),
                                 [this, act, outcome] { finish(act, outcome); });
           return;

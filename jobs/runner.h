@@ -59,6 +59,7 @@ class Runner {
   struct Ranked;
 
   void observe(db::Txn& txn, const db::ChangeSet& changes);
+  void requeue();
   void ask_pump();
   void pump();
   [[nodiscard]] std::vector<JobId> choose(db::Txn& txn) const;
