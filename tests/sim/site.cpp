@@ -4,6 +4,7 @@
 
 #include "compute/host.h"
 #include "jobs/queue.h"
+#include "snapshots/thaw.h"
 #include "tests/support/invariants.h"
 
 namespace neph {
@@ -39,8 +40,8 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
+  snapshots::thaw_interrupted(store, lanes, drivers, [this] { runner.start(); });
   watcher.start();
-  runner.start();
 }
 
 Result<std::unique_ptr<db::Database>> Site::open_store() { return db::Database::open(":memory:"); }
