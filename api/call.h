@@ -7,6 +7,7 @@
 #include "access/authenticator.h"
 #include "access/permissions.h"
 #include "api/registry.h"
+#include "check/check_service.h"
 #include "compute/host_service.h"
 #include "compute/vm_service.h"
 #include "datastore/image_service.h"
@@ -22,6 +23,7 @@ struct Services {
   compute::HostService& hosts;
   datastore::ImageService& images;
   snapshots::SnapshotService& snapshots;
+  check::CheckService& checks;
   view::Publisher& publisher;
   access::Authenticator& authenticator;
   std::string version;        ///< what one.system.version answers

@@ -18,6 +18,7 @@ Registry<Call> make_registry() {
   add_snapshot_methods(registry);
   add_job_methods(registry);
   add_disk_methods(registry);
+  add_check_methods(registry);
   add_empty_pool_methods(registry);
   return registry;
 }

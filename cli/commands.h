@@ -29,6 +29,12 @@ void add_job_commands(CLI::App& group, Command& chosen);
 void add_disk_commands(CLI::App& group, Command& chosen);
 /// `neph version` and `neph demo`.
 void add_program_commands(CLI::App& app, Command& chosen);
+/// `neph check` and `neph backup`.
+void add_site_commands(CLI::App& app, Command& chosen);
+/// A command that needs no server.
+using LocalCommand = std::function<Result<ExitCode>(Surroundings&)>;
+/// `neph restore`; `state` is what --state says.
+void add_restore_command(CLI::App& app, const std::string& state, LocalCommand& chosen);
 
 // Verbs that several kinds of objects share.
 

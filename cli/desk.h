@@ -22,6 +22,9 @@ enum class ExitCode {
   kUnreachable = 3,    ///< no server, no credentials
   kWaitedFailed = 4,   ///< accepted, but the operation waited for ended badly
   kInterrupted = 130,  ///< Ctrl-C while waiting; the operation goes on
+  // Of `neph check`, which answers as fsck does.
+  kFindings = 1,       ///< something does not fit
+  kNotAllSeen = 2,     ///< a host or a datastore could not be looked at
 };
 
 /// kInvalid is a usage error, kUnavailable means unreachable, all else was refused.
@@ -45,6 +48,8 @@ struct Surroundings {
   /// Called when a wait begins; from then on Ctrl-C shows in is_interrupted().
   std::function<void()> catch_interrupts;
   std::function<bool()> is_interrupted;
+  /// Runs another program in the place of this one. \returns only when it cannot: kNotFound
+  std::function<Error(const std::vector<std::string>& words)> become;
 };
 
 enum class OutputForm { kTable, kCsv, kJson, kXml };

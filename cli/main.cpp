@@ -1,8 +1,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -46,6 +48,14 @@ std::optional<std::string> environment(std::string_view name) {
   return std::string(value);
 }
 
+neph::Error become(const std::vector<std::string>& words) {
+  std::vector<char*> arguments;
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execvp(arguments[0], arguments.data());
+  return {neph::Errc::kNotFound, "cannot run " + words.front(), std::strerror(errno)};
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -64,6 +74,7 @@ int main(int count, char** words) {
       },
       .catch_interrupts = [] { std::signal(SIGINT, &note_interrupt); },
       .is_interrupted = [] { return interrupted != 0; },
+      .become = &become,
   };
   const std::vector<std::string> arguments(words + 1, words + count);
   return static_cast<int>(neph::cli::run(words[0], arguments, around));

@@ -54,7 +54,8 @@ void declare_options(CLI::App& app, Options& options) {
       ->delimiter(',')->allow_extra_args(false);
 }
 
-void declare_commands(CLI::App& app, Command& chosen) {
+void declare_commands(CLI::App& app, const Options& options, Command& chosen,
+                      LocalCommand& local) {
   app.require_subcommand(1);
   for (const auto& row : kGroups) {
     const ObjectRow& object = object_row(row.kind);
@@ -66,6 +67,8 @@ void declare_commands(CLI::App& app, Command& chosen) {
     if (!object.info_method.empty()) add_show(*group, row.kind, chosen);
     if (row.add_own != nullptr) row.add_own(*group, chosen);
   }
+  add_site_commands(app, chosen);
+  add_restore_command(app, options.credentials.state, local);
   add_program_commands(app, chosen);
 }
 
@@ -119,7 +122,8 @@ ExitCode run(std::string_view program, const std::vector<std::string>& arguments
   Options options;
   Command command;
   declare_options(app, options);
-  declare_commands(app, command);
+  LocalCommand local;
+  declare_commands(app, options, command, local);
   try {
     app.parse(words_for(program, arguments));
   } catch (const CLI::Success& success) {
@@ -129,7 +133,7 @@ ExitCode run(std::string_view program, const std::vector<std::string>& arguments
     around.err << fmt::format("neph: {} (see: neph --help)\n", usage_message(app, error));
     return ExitCode::kUsage;
   }
-  const auto done = carry_out(command, options, around);
+  const auto done = local ? local(around) : carry_out(command, options, around);
   if (done) return *done;
   around.err << "neph: " << one_line(done.error().text()) << '\n';
   return exit_code_of(done.error());

@@ -1,5 +1,7 @@
 #include "daemon/application.h"
 
+#include <fstream>
+#include <iterator>
 #include <optional>
 
 #include "api/dispatcher.h"
@@ -9,6 +11,7 @@
 #include "daemon/demo.h"
 #include "daemon/drivers.h"
 #include "daemon/files.h"
+#include "snapshots/thaw.h"
 
 namespace neph::daemon {
 namespace {
@@ -56,6 +59,14 @@ Result<std::unique_ptr<db::Database>> open_store(const fs::path& file) {
                       "store {} cannot be opened", file.string());
 }
 
+/// One that says the same stays as it is: a start may meet a full disk.
+Result<void> publish_endpoint(const fs::path& file, const std::string& text) {
+  std::ifstream stream(file);
+  const std::string said{std::istreambuf_iterator<char>(stream), {}};
+  if (said == text) return {};
+  return replace_file(file, text, Readers::kAll);
+}
+
 }  // namespace
 
 /// In the order in which they stand on each other; gone in the reverse order.
@@ -71,6 +82,7 @@ struct Application::Rooms {
         vms(config.vms, drivers.catalogue()),
         hosts(config.vms, drivers.catalogue()),
         snapshots(config.snapshots, vms),
+        checks(drivers.catalogue(), store_file(config.state)),
         publisher(store, board),
         authenticator(lanes, [this](std::string_view name) { return find_user(name); },
                       config.sessions),
@@ -92,6 +104,7 @@ struct Application::Rooms {
             .hosts = hosts,
             .images = images,
             .snapshots = snapshots,
+            .checks = checks,
             .publisher = publisher,
             .authenticator = authenticator,
             .version = kOpenNebulaVersion,
@@ -114,6 +127,7 @@ struct Application::Rooms {
   compute::VmService vms;
   compute::HostService hosts;
   snapshots::SnapshotService snapshots;
+  check::CheckService checks;
   view::Publisher publisher;
   access::Authenticator authenticator;
   api::Registry<api::Call> registry;
@@ -144,17 +158,19 @@ Result<void> Application::Rooms::serve() {
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
+  for (auto& kind : checks.job_kinds()) runner.add(std::move(kind));
   http.emplace(config.http, clock,
                [this](std::string body, std::string peer, api::HttpServer::Answer answer) {
                  dispatcher.handle(std::move(body), peer, std::move(answer));
                });
-  // The watcher observes the store, so it comes before whatever writes; calls come last.
+  // Frozen guests come before everything. The watcher observes the store, so it comes before
+  // whatever writes; calls come last.
+  snapshots::thaw_interrupted(store, lanes, drivers.catalogue(), [this] { runner.start(); });
   watcher.start();
-  runner.start();
   meter.start();
   CHECK_OK(http->start());
   report.endpoint = endpoint_of(config.http.address, http->port());
-  return replace_file(config.state / "endpoint", report.endpoint + "\n", Readers::kAll);
+  return publish_endpoint(config.state / "endpoint", report.endpoint + "\n");
 }
 
 void Application::Rooms::stop() {
@@ -183,7 +199,7 @@ Result<std::unique_ptr<Application>> Application::start(Config config,
     config.images.safe_dirs.push_back(demo_file.parent_path());
   }
   CHECK_OK(ensure_directories(config));
-  auto database = TRY(open_store(config.state / "nephd.db"));
+  auto database = TRY(open_store(store_file(config.state)));
   std::unique_ptr<Application> application(
       new Application(std::make_unique<Rooms>(std::move(config), std::move(database))));
   CHECK_OK(application->rooms_->fill(demo_file));

@@ -8,6 +8,11 @@
 /// Small files that others read while we write them. Any thread.
 namespace neph::daemon {
 
+/// The state store in a state directory.
+[[nodiscard]] inline std::filesystem::path store_file(const std::filesystem::path& state) {
+  return state / "nephd.db";
+}
+
 enum class Readers { kOwner, kAll };  ///< mode 0600, mode 0644
 
 /// Replaces a file as a whole and durably: who reads it sees the old text or the new one, also

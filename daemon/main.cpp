@@ -10,6 +10,7 @@
 #include "daemon/launcher.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/restore.h"
 #include "daemon/state_lock.h"
 
 namespace neph::daemon {
@@ -116,6 +117,20 @@ Result<void> lock_and_serve(const Options& options, const LoadedConfig& loaded) 
   return serve(options, loaded.config);
 }
 
+Result<void> restore(const Options& options, const Config& config) {
+  const auto lock = TRY(StateLock::take(config.state));
+  const auto done = TRY(restore_store(config.state, options.backup, SystemClock{}.now()));
+  fmt::print("{} is restored; the next VM gets id {}{}\n", store_file(config.state).string(),
+             done.next_vm,
+             done.knows_successor ? ""
+                                  : " (what was made since the backup is not known: ids go on with "
+                                    "a margin)");
+  if (!done.kept.empty())
+    fmt::print("what was there before is kept as {}\n", done.kept.string());
+  fmt::print("start nephd, then see what has changed since the backup: neph check\n");
+  return {};
+}
+
 int run(const Options& options) {
   const auto loaded = config_of(options);
   if (!loaded) return complain(loaded.error());
@@ -126,6 +141,10 @@ int run(const Options& options) {
   }
   if (const auto made = ensure_directory(loaded->config.state, Privacy::kGroup); !made)
     return complain(made.error());
+  if (options.mode == Options::Mode::kRestore) {
+    const auto restored = restore(options, loaded->config);
+    return restored ? kOk : complain(restored.error());
+  }
   return run_under_launcher([&] {
     const auto served = lock_and_serve(options, *loaded);
     log::flush();

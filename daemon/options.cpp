@@ -33,6 +33,9 @@ void declare(CLI::App& app, Line& line) {
   app.add_option("--set", line.settings, "Overrides a key of the configuration; repeatable")
       ->type_name("KEY=VALUE")->allow_extra_args(false);
   app.add_flag("--check-config", line.is_check, "Checks the configuration and stops");
+  app.add_option("--restore", line.options.backup,
+                 "Puts a backup in the place of the state store and stops; nephd must not run")
+      ->type_name("FILE");
   app.set_version_flag("--version", NEPH_VERSION);
 }
 
@@ -71,6 +74,7 @@ Result<Options> options_of(Line line) {
   if (!line.state.empty()) line.options.overrides.set("STATE_DIR", line.state);
   if (!line.listen.empty()) CHECK_OK(add_listen(line.listen, line.options.overrides));
   if (line.is_check) line.options.mode = Options::Mode::kCheckConfig;
+  if (!line.options.backup.empty()) line.options.mode = Options::Mode::kRestore;
   return std::move(line.options);
 }
 

@@ -12,11 +12,12 @@
 namespace neph::daemon {
 
 struct Options {
-  enum class Mode { kServe, kCheckConfig };
+  enum class Mode { kServe, kCheckConfig, kRestore };
 
   Mode mode = Mode::kServe;
   std::filesystem::path config_file;  ///< empty: the defaults
   std::filesystem::path demo_image;   ///< empty: no image and template "demo" are made
+  std::filesystem::path backup;       ///< of Mode::kRestore
   text::Template overrides;           ///< --set, --state and --listen as keys
 };
 

@@ -23,6 +23,8 @@ void add_vm_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_job_methods(Registry<Call>& registry);
 void add_disk_methods(Registry<Call>& registry);
+/// What looks after the site as a whole: checks and backups.
+void add_check_methods(Registry<Call>& registry);
 /// Pools of objects that there are none of.
 void add_empty_pool_methods(Registry<Call>& registry);
 

@@ -89,7 +89,7 @@ class Rooms {
   [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
   [[nodiscard]] db::Store& store() { return *store_; }
   [[nodiscard]] Services services() {
-    return {vms_, hosts_, images_, snapshots_, *publisher_, *authenticator_,
+    return {vms_, hosts_, images_, snapshots_, checks_, *publisher_, *authenticator_,
             "7.4.0", {}, [] { return std::string{"http://127.0.0.1:2633/RPC2"}; }};
   }
   [[nodiscard]] std::shared_ptr<const view::View> view() const { return publisher_->current(); }
@@ -146,6 +146,7 @@ class Rooms {
   compute::HostService hosts_{settings_, drivers_};
   datastore::ImageService images_{datastore::Settings{}, drivers_};
   snapshots::SnapshotService snapshots_{snapshots::Settings{}, vms_};
+  check::CheckService checks_{drivers_, "/nowhere/nephd.db"};
   std::unique_ptr<view::Publisher> publisher_;
   std::unique_ptr<access::Authenticator> authenticator_;
   Registry<Call> registry_;

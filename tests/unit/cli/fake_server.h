@@ -139,7 +139,12 @@ class Bench {
                   return std::make_unique<FakeTransport>(server);
                 },
             .catch_interrupts = [] {},
-            .is_interrupted = [this] { return is_interrupted; }};
+            .is_interrupted = [this] { return is_interrupted; },
+            .become =
+                [this](const std::vector<std::string>& words) {
+                  became = words;
+                  return Error{Errc::kNotFound, "cannot run " + words.front(), "no such file"};
+                }};
   }
 
   ExitCode run(std::vector<std::string> words, std::string_view program = "neph") {
@@ -154,6 +159,7 @@ class Bench {
   std::ostringstream err;
   VirtualClock clock;
   bool is_interrupted = false;
+  std::vector<std::string> became;  ///< what would run in the place of neph
 };
 
 }  // namespace neph::cli
