@@ -35,12 +35,6 @@ std::string read_file(const fs::path& path) {
 
 bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0; }
 
-fs::path nephd_program() {
-  const char* given = std::getenv("NEPH_NEPHD");
-  if (given != nullptr) return given;
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "daemon" / "nephd";
-}
-
 /// In the child: becomes nephd, or ends.
 [[noreturn]] void become(const std::vector<std::string>& words, const fs::path& output) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -57,6 +51,12 @@ fs::path nephd_program() {
 }
 
 }  // namespace
+
+fs::path nephd_program() {
+  const char* given = std::getenv("NEPH_NEPHD");
+  if (given != nullptr) return given;
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "daemon" / "nephd";
+}
 
 std::vector<pid_t> processes_with(const std::string& text) {
   std::vector<pid_t> found;
@@ -76,8 +76,8 @@ void kill_and_await(const std::vector<pid_t>& pids) {
     await(fmt::format("process {} to be gone", pid), [pid] { return !is_alive(pid); });
 }
 
-NephdProcess::NephdProcess(fs::path state, std::vector<std::string> settings)
-    : state_(std::move(state)), settings_(std::move(settings)) {}
+NephdProcess::NephdProcess(fs::path state, std::vector<std::string> settings, Demo demo)
+    : state_(std::move(state)), settings_(std::move(settings)), demo_(demo) {}
 
 NephdProcess::~NephdProcess() {
   if (is_running()) kill();
@@ -90,13 +90,14 @@ void NephdProcess::set(const std::string& setting) {
 }
 
 void NephdProcess::start() {
-  std::vector<std::string> words{nephd_program(), "--state", state_, "--listen", "127.0.0.1:0",
-                                 "--demo-image", testing_support::demo_image().disk};
+  std::vector<std::string> words{nephd_program(), "--state", state_, "--listen", "127.0.0.1:0"};
+  if (demo_ == Demo::kMade)
+    words.insert(words.end(), {"--demo-image", testing_support::demo_image().disk});
   for (const auto& setting : settings_) words.insert(words.end(), {"--set", setting});
   const fs::path endpoint = state_ / "endpoint";
   fs::create_directories(state_);
   fs::remove(endpoint);
-  const fs::path output = state_.string() + ".out";
+  const fs::path output = output_file();
   launcher_ = ::fork();
   if (launcher_ < 0) throw std::runtime_error("fork failed");
   if (launcher_ == 0) become(words, output);
@@ -137,6 +138,6 @@ int NephdProcess::terminate() {
   return reap();
 }
 
-std::string NephdProcess::output() const { return read_file(state_.string() + ".out"); }
+std::string NephdProcess::output() const { return read_file(output_file()); }
 
 }  // namespace neph::e2e

@@ -12,13 +12,19 @@ namespace neph::e2e {
 
 /// Processes of this machine whose command line holds `text`, this one left out.
 [[nodiscard]] std::vector<pid_t> processes_with(const std::string& text);
+/// The program that is tested: NEPH_NEPHD, else that of the build directory.
+[[nodiscard]] std::filesystem::path nephd_program();
 /// SIGKILL, and waits until they are gone.
 void kill_and_await(const std::vector<pid_t>& pids);
+
+/// Whether it makes the image and the template "demo".
+enum class Demo { kMade, kNone };
 
 class NephdProcess {
  public:
   /// \param settings  KEY=VALUE, for --set
-  NephdProcess(std::filesystem::path state, std::vector<std::string> settings);
+  NephdProcess(std::filesystem::path state, std::vector<std::string> settings,
+               Demo demo = Demo::kMade);
   ~NephdProcess();
   NephdProcess(const NephdProcess&) = delete;
   NephdProcess& operator=(const NephdProcess&) = delete;
@@ -39,10 +45,12 @@ class NephdProcess {
 
   /// What it printed since the last start.
   [[nodiscard]] std::string output() const;
+  [[nodiscard]] std::filesystem::path output_file() const { return state_.string() + ".out"; }
 
  private:
   const std::filesystem::path state_;
   std::vector<std::string> settings_;
+  const Demo demo_;
   pid_t launcher_ = -1;
 };
 
