@@ -12,6 +12,7 @@
 #include "drivers/datastore/sim/sim_datastore.h"
 #include "drivers/hypervisor/sim/sim_hypervisor.h"
 #include "jobs/runner.h"
+#include "snapshots/thaw.h"
 #include "tests/sim/cloud/oracle.h"
 
 namespace neph::cloud {
@@ -95,6 +96,7 @@ struct Cloud::Daemon {
         vms(vm_settings(), drivers),
         hosts(vms.settings(), drivers),
         snapshots({}, vms),
+        checks(drivers, {}),
         unfed(*cloud.database_, cloud.lanes_),
         publisher(unfed, board),
         authenticator(cloud.lanes_, [](std::string_view) { return std::nullopt; }, {}),
@@ -102,6 +104,7 @@ struct Cloud::Daemon {
                  .hosts = hosts,
                  .images = images,
                  .snapshots = snapshots,
+                 .checks = checks,
                  .publisher = publisher,
                  .authenticator = authenticator,
                  .version = "0",
@@ -115,8 +118,9 @@ struct Cloud::Daemon {
     for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
     for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
     for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
+    for (auto& kind : checks.job_kinds()) runner.add(std::move(kind));
     watcher.start();
-    runner.start();
+    snapshots::thaw_interrupted(store, cloud.lanes_, drivers, [this] { runner.start(); });
   }
 
   hypervisor_driver::SimHypervisor hypervisor;
@@ -128,6 +132,7 @@ struct Cloud::Daemon {
   compute::VmService vms;
   compute::HostService hosts;
   snapshots::SnapshotService snapshots;
+  check::CheckService checks;
   /// Nobody reads lists here, and keeping them would take a third of the time.
   db::Store unfed;
   view::Publisher publisher;
