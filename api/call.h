@@ -12,6 +12,7 @@
 #include "compute/vm_service.h"
 #include "datastore/image_service.h"
 #include "db/database.h"
+#include "network/network_service.h"
 #include "snapshots/snapshot_service.h"
 #include "view/view.h"
 
@@ -30,6 +31,7 @@ struct Services {
   text::Template configuration;  ///< what one.system.config shows
   /// Where clients find this daemon; any thread, while it serves.
   std::function<std::string()> endpoint = [] { return std::string{}; };
+  network::NetworkService networks{};
 };
 
 /// One call under way. On the readers lane `view` is there and no transaction; on the store lane

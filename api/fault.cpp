@@ -78,6 +78,8 @@ constexpr auto kMade = std::to_array<Made>({
     {"one.datastore.", ObjectKind::kDatastore},
     {"one.host.", ObjectKind::kHost},
     {"one.cluster.", ObjectKind::kCluster},
+    {"one.vn.", ObjectKind::kNetwork},
+    {"one.secgroup.", ObjectKind::kSecurityGroup},
     {"one.user.", ObjectKind::kUser},
     {"one.group.", ObjectKind::kGroup},
     {"one.acl.", ObjectKind::kAcl},

@@ -13,6 +13,8 @@ Registry<Call> make_registry() {
   add_cluster_methods(registry);
   add_datastore_methods(registry);
   add_image_methods(registry);
+  add_network_methods(registry);
+  add_security_group_methods(registry);
   add_template_methods(registry);
   add_vm_methods(registry);
   add_snapshot_methods(registry);

@@ -2,6 +2,7 @@
 
 #include "api/internal/object_name.h"
 #include "compute/vm_template.h"
+#include "network/security_group.h"
 #include "text/xml_writer.h"
 
 namespace neph::api {
@@ -38,13 +39,14 @@ Result<access::Subject> find_in_rows(Call& call, ObjectKind kind, std::int64_t i
     case ObjectKind::kImage: return as_subject(datastore::find_image(txn, ImageId{id}));
     case ObjectKind::kDatastore:
       return as_subject(datastore::find_datastore(txn, DatastoreId{id}));
+    case ObjectKind::kNetwork: return as_subject(network::find_network(txn, NetworkId{id}));
+    case ObjectKind::kSecurityGroup:
+      return as_subject(network::find_security_group(txn, SecurityGroupId{id}));
     case ObjectKind::kUser: return as_subject(access::find_user(txn, UserId{id}));
     case ObjectKind::kGroup: return as_subject(access::find_group(txn, GroupId{id}));
     case ObjectKind::kAcl:
     case ObjectKind::kSnapshot:
     case ObjectKind::kJob:
-    case ObjectKind::kNetwork:
-    case ObjectKind::kSecurityGroup:
     case ObjectKind::kQuota: return find_in_view(call, kind, id);
   }
   return find_in_view(call, kind, id);

@@ -298,6 +298,43 @@ constexpr auto kGroupShow = std::to_array<ShowField>({
     {"ADMINS", &ids_at<"ADMINS/ID">},
 });
 
+/// "10.0.0.10 .. 10.0.0.59 (IP4, 3 used)", a line each.
+std::string network_ranges(const Element& network, Instant) {
+  std::string ranges;
+  for (const Element* range : network.all("AR_POOL/AR")) {
+    const char* first = range->get("IP").empty() ? "MAC" : "IP";
+    ranges += fmt::format("{}{} .. {} ({}, {} used)", ranges.empty() ? "" : ", ",
+                          range->get(first), range->get(std::string(first) + "_END"),
+                          range->get("TYPE"), range->get("USED_LEASES"));
+  }
+  return ranges.empty() ? "-" : ranges;
+}
+
+constexpr auto kNetworkList = std::to_array<ListColumn>({
+    {"ID", kRight, kFixed, &text_at<"ID">},
+    {"USER", kLeft, kGivesWay, &text_at<"UNAME">},
+    {"GROUP", kLeft, kGivesWay, &text_at<"GNAME">},
+    {"NAME", kLeft, kGivesWay, &text_at<"NAME">},
+    {"CLUSTERS", kLeft, kFixed, &ids_at<"CLUSTERS/ID">},
+    {"BRIDGE", kLeft, kGivesWay, &text_at<"BRIDGE">},
+    {"LEASES", kRight, kFixed, &text_at<"USED_LEASES">},
+});
+constexpr auto kNetworkShow = std::to_array<ShowField>({
+    {"ID", &text_at<"ID">},
+    {"NAME", &text_at<"NAME">},
+    {"USER", &text_at<"UNAME">},
+    {"GROUP", &text_at<"GNAME">},
+    {"CLUSTERS", &ids_at<"CLUSTERS/ID">},
+    {"DRIVER", &text_at<"VN_MAD">},
+    {"BRIDGE", &text_at<"BRIDGE">},
+    {"VLAN", &text_at<"VLAN_ID">},
+    {"RESERVED OF", &text_at<"PARENT_NETWORK_ID">},
+    {"LEASES", &text_at<"USED_LEASES">},
+    {"RANGES", &network_ranges},
+    {"VMS", &ids_at<"UPDATED_VMS/ID">},
+    {"OUTDATED VMS", &ids_at<"OUTDATED_VMS/ID">},
+});
+
 constexpr auto kClusterList = std::to_array<ListColumn>({
     {"ID", kRight, kFixed, &text_at<"ID">},
     {"NAME", kLeft, kGivesWay, &text_at<"NAME">},
@@ -364,6 +401,7 @@ std::span<const ListColumn> image_list() { return kImageList; }
 std::span<const ListColumn> template_list() { return kTemplateList; }
 std::span<const ListColumn> host_list() { return kHostList; }
 std::span<const ListColumn> datastore_list() { return kDatastoreList; }
+std::span<const ListColumn> network_list() { return kNetworkList; }
 std::span<const ListColumn> user_list() { return kUserList; }
 std::span<const ListColumn> group_list() { return kGroupList; }
 std::span<const ListColumn> cluster_list() { return kClusterList; }
@@ -374,6 +412,7 @@ std::span<const ShowField> image_show() { return kImageShow; }
 std::span<const ShowField> template_show() { return kTemplateShow; }
 std::span<const ShowField> host_show() { return kHostShow; }
 std::span<const ShowField> datastore_show() { return kDatastoreShow; }
+std::span<const ShowField> network_show() { return kNetworkShow; }
 std::span<const ShowField> user_show() { return kUserShow; }
 std::span<const ShowField> group_show() { return kGroupShow; }
 std::span<const ShowField> cluster_show() { return kClusterShow; }

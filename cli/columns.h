@@ -12,6 +12,7 @@ namespace neph::cli::columns {
 [[nodiscard]] std::span<const ListColumn> template_list();
 [[nodiscard]] std::span<const ListColumn> host_list();
 [[nodiscard]] std::span<const ListColumn> datastore_list();
+[[nodiscard]] std::span<const ListColumn> network_list();
 [[nodiscard]] std::span<const ListColumn> user_list();
 [[nodiscard]] std::span<const ListColumn> group_list();
 [[nodiscard]] std::span<const ListColumn> cluster_list();
@@ -24,6 +25,7 @@ namespace neph::cli::columns {
 [[nodiscard]] std::span<const ShowField> template_show();
 [[nodiscard]] std::span<const ShowField> host_show();
 [[nodiscard]] std::span<const ShowField> datastore_show();
+[[nodiscard]] std::span<const ShowField> network_show();
 [[nodiscard]] std::span<const ShowField> user_show();
 [[nodiscard]] std::span<const ShowField> group_show();
 [[nodiscard]] std::span<const ShowField> cluster_show();

@@ -23,6 +23,7 @@ void add_image_commands(CLI::App& group, Command& chosen);
 void add_template_commands(CLI::App& group, Command& chosen);
 void add_host_commands(CLI::App& group, Command& chosen);
 void add_datastore_commands(CLI::App& group, Command& chosen);
+void add_network_commands(CLI::App& group, Command& chosen);
 void add_user_commands(CLI::App& group, Command& chosen);
 void add_snapshot_commands(CLI::App& group, Command& chosen);
 void add_job_commands(CLI::App& group, Command& chosen);

@@ -13,7 +13,8 @@
 namespace neph::cli {
 
 enum class Kind {
-  kVm, kImage, kTemplate, kHost, kDatastore, kUser, kGroup, kCluster, kSnapshot, kJob, kDisk,
+  kVm, kImage, kTemplate, kHost, kDatastore, kNetwork, kUser, kGroup, kCluster, kSnapshot, kJob,
+  kDisk,
 };
 
 /// One column of a list; `value` gets an object's document and the present time.

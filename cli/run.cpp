@@ -33,6 +33,7 @@ constexpr auto kGroups = std::to_array<GroupRow>({
     {Kind::kTemplate, &add_template_commands},
     {Kind::kHost, &add_host_commands},
     {Kind::kDatastore, &add_datastore_commands},
+    {Kind::kNetwork, &add_network_commands},
     {Kind::kUser, &add_user_commands},
     {Kind::kGroup, nullptr},
     {Kind::kCluster, nullptr},

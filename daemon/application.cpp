@@ -109,7 +109,8 @@ struct Application::Rooms {
             .authenticator = authenticator,
             .version = kOpenNebulaVersion,
             .configuration = shown_configuration(config),
-            .endpoint = [this] { return endpoint_of(config.http.address, http->port()); }};
+            .endpoint = [this] { return endpoint_of(config.http.address, http->port()); },
+            .networks = network::NetworkService(config.networks)};
   }
 
   Result<void> fill(const fs::path& demo_image);

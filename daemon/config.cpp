@@ -112,6 +112,12 @@ Config::Config() {
   images.restricted_dirs = {"/"};
   images.restricted_attributes = {"SOURCE"};
   vms.restricted_attributes = restricted_of_vms();
+  networks.restricted_attributes = {
+      "VN_MAD", "PHYDEV", "VLAN_ID", "OUTER_VLAN_ID", "QINQ_TYPE", "BRIDGE", "CONF", "BRIDGE_CONF",
+      "OVS_BRIDGE_CONF", "IP_LINK_CONF", "FILTER", "FILTER_IP_SPOOFING", "FILTER_MAC_SPOOFING",
+      "CLUSTER_IDS", "EXTERNAL", "INBOUND_AVG_BW", "INBOUND_PEAK_BW", "INBOUND_PEAK_KB",
+      "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB", "AR/VN_MAD", "AR/PHYDEV",
+      "AR/BRIDGE", "AR/VLAN_ID", "AR/FILTER", "AR/FILTER_IP_SPOOFING", "AR/FILTER_MAC_SPOOFING"};
 }
 
 fs::path Config::log_path() const { return log_file.empty() ? state / "nephd.log" : log_file; }

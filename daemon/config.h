@@ -10,9 +10,11 @@
 #include "base/lanes.h"
 #include "base/log.h"
 #include "compute/settings.h"
+
 #include "datastore/image_service.h"
 #include "drivers/hypervisor/driver.h"
 #include "jobs/runner.h"
+#include "network/settings.h"
 #include "snapshots/snapshot_service.h"
 #include "text/template.h"
 
@@ -34,6 +36,7 @@ struct Config {
   access::Authenticator::Settings sessions;
   datastore::Settings images;       ///< `datastores` empty: below the state directory
   compute::Settings vms;
+  network::Settings networks;
   snapshots::Settings snapshots;
   jobs::Runner::Limits jobs;
   ThreadLanes::Sizes lanes;

@@ -7,6 +7,7 @@
 
 #include "daemon/config.h"
 #include "daemon/config_values.h"
+#include "network/address.h"
 
 namespace neph::daemon {
 namespace {
@@ -159,6 +160,18 @@ Result<void> set_umask(Config& config, const Values& values) {
 
 Values show_umask(const Config& config) {
   return {fmt::format("{:03o}", config.sessions.default_umask)};
+}
+
+Result<void> set_mac_prefix(Config& config, const Values& values) {
+  const auto prefix = network::parse_mac_prefix(values[0]);
+  if (!prefix) return wrong_form();
+  config.networks.mac_prefix = *prefix;
+  return {};
+}
+
+Values show_mac_prefix(const Config& config) {
+  const int prefix = config.networks.mac_prefix;
+  return {fmt::format("{:02x}:{:02x}", prefix >> 8, prefix & 0xFF)};
 }
 
 Result<void> set_image_type(Config& config, const Values& values) {
@@ -320,6 +333,11 @@ const std::vector<ConfigKey> kImageKeys = {
         "Attribute of images that only administrators may set; may be given again."),
     attributes<At<&Config::vms, &Vms::restricted_attributes>>("VM_RESTRICTED_ATTR",
         "Attribute of VMs and templates that only administrators may set; may be given again."),
+    attributes<At<&Config::networks, &network::Settings::restricted_attributes>>(
+        "VNET_RESTRICTED_ATTR",
+        "Attribute of networks that only administrators may change; may be given again."),
+    {"MAC_PREFIX", "two bytes such as 02:00", "What the MAC addresses of networks begin with.",
+     Times::kOnce, &set_mac_prefix, &show_mac_prefix},
     duration<At<&Config::datastore_interval>, 1000, 1>("MONITORING_INTERVAL_DATASTORE",
         "seconds, 1 or more", "How often the space of datastores is measured."),
     text<At<&Config::qemu_img>>(

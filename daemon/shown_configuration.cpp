@@ -63,6 +63,17 @@ void add_hypervisors(Template& shown) {
   }
 }
 
+/// Clients offer these drivers for a new network; see docs/networks.md for what hosts do of them.
+void add_networks(Template& shown) {
+  static const std::initializer_list<std::pair<const char*, const char*>> kDrivers = {
+      {"dummy", "linux"},     {"802.1Q", "linux"},        {"fw", "linux"},
+      {"vxlan", "linux"},     {"ovswitch", "openvswitch,openvswitch_dpdk"},
+      {"bridge", "linux"},    {"ovswitch_vxlan", "openvswitch"},
+      {"elastic", "linux"},   {"nodeport", "linux"}};
+  for (const auto& [name, bridge_type] : kDrivers)
+    shown.add("VN_MAD_CONF", Vector{{"NAME", name}, {"BRIDGE_TYPE", bridge_type}});
+}
+
 /// What OpenNebula would let be configured and is as it is here.
 void add_fixed(Template& shown) {
   shown.add("VM_ADMIN_OPERATIONS",
@@ -106,6 +117,7 @@ Template shown_configuration(const Config& config) {
   add_authentication(shown);
   add_transfer(shown);
   add_hypervisors(shown);
+  add_networks(shown);
   return shown;
 }
 

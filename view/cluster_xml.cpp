@@ -14,7 +14,7 @@ std::string cluster_xml(const compute::Cluster& cluster) {
   xml.element("NAME", cluster.name);
   xml.ids("HOSTS", numbers_of(cluster.hosts));
   xml.ids("DATASTORES", numbers_of(cluster.datastores));
-  xml.ids("VNETS", {});
+  xml.ids("VNETS", numbers_of(cluster.networks));
   xml.attributes("TEMPLATE", shown);
   xml.close();
   return xml.take();

@@ -100,10 +100,29 @@ Result<EntryPtr> read_template(db::Txn& txn, TemplateId id) {
   return entry_of(compute::subject_of(facts.vm_template), template_xml(facts));
 }
 
+Result<EntryPtr> read_network(db::Txn& txn, NetworkId id) {
+  NetworkFacts facts{TRY(network::find_network(txn, id)), {}, network::list_ranges(txn, id),
+                     network::list_leases(txn, id)};
+  facts.names = names_of(txn, facts.network.owner, facts.network.group);
+  auto document = vnet_xml(facts);
+  Entry entry = *entry_of(network::subject_of(facts.network), std::move(document.text),
+                          vnet_brief_xml(facts));
+  entry.guarded = std::move(document.guarded);
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+Result<EntryPtr> read_security_group(db::Txn& txn, SecurityGroupId id) {
+  SecurityGroupFacts facts{
+      TRY(network::find_security_group(txn, id)), {}, network::list_vms_in(txn, id)};
+  facts.names = names_of(txn, facts.group.owner, facts.group.group);
+  return entry_of(network::subject_of(facts.group), security_group_xml(facts));
+}
+
 Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
   VmFacts facts{TRY(compute::find_vm(txn, id)), {},
                 compute::list_disks(txn, id),   compute::list_nics(txn, id),
-                compute::list_history(txn, id), {}};
+                compute::list_history(txn, id), {},
+                network::list_rules_of(txn, id)};
   facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
   for (const auto& disk : facts.disks) {
     for (auto& snapshot : snapshots::list_open_of_disk(txn, id, disk.id))
@@ -200,9 +219,11 @@ Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
       return read_snapshot(txn, SnapshotId{id});
     case ObjectKind::kJob:
       return read_job(txn, JobId{id});
-    case ObjectKind::kQuota:
     case ObjectKind::kNetwork:
+      return read_network(txn, NetworkId{id});
     case ObjectKind::kSecurityGroup:
+      return read_security_group(txn, SecurityGroupId{id});
+    case ObjectKind::kQuota:
       break;
   }
   return fail(Errc::kNotFound, "objects of kind {} are not shown", static_cast<int>(kind));
@@ -228,9 +249,11 @@ std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
       return numbers_of(snapshots::list_snapshots(txn));
     case ObjectKind::kJob:
       return list_shown_jobs(txn);
-    case ObjectKind::kQuota:
     case ObjectKind::kNetwork:
+      return numbers_of(network::list_networks(txn));
     case ObjectKind::kSecurityGroup:
+      return numbers_of(network::list_security_groups(txn));
+    case ObjectKind::kQuota:
       return {};
     case ObjectKind::kDatastore:
       return numbers_of(datastore::list_datastores(txn));

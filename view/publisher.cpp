@@ -12,7 +12,8 @@ namespace {
 constexpr ObjectKind kShown[] = {
     ObjectKind::kUser, ObjectKind::kGroup,     ObjectKind::kAcl,   ObjectKind::kCluster,
     ObjectKind::kHost, ObjectKind::kDatastore, ObjectKind::kImage, ObjectKind::kTemplate,
-    ObjectKind::kVm,   ObjectKind::kSnapshot,  ObjectKind::kJob};
+    ObjectKind::kVm,   ObjectKind::kSnapshot,  ObjectKind::kJob,   ObjectKind::kNetwork,
+    ObjectKind::kSecurityGroup};
 
 /// What authenticators and methods read of a user. Quotas change with every VM, these hardly ever.
 bool is_same(const access::User& a, const access::User& b) {

@@ -134,6 +134,19 @@ bool may_see_job(const View& view, const access::Actor& actor, const Entry& job)
          may_manage(view, ObjectKind::kImage, actor, job.image.value);
 }
 
+std::string visible_document(const View& view, const Entry& entry, const access::Actor& actor) {
+  if (actor.is_admin() || entry.guarded.empty()) return entry.full;
+  std::string document;
+  std::size_t from = 0;
+  for (const auto& [part, kind, id] : entry.guarded) {
+    const auto other = view.pool(kind).find(id);
+    if (other != nullptr && may(view, access::Op::kUse, actor, other->subject)) continue;
+    document.append(entry.full, from, part.at - from);
+    from = part.at + part.size;
+  }
+  return document.append(entry.full, from);
+}
+
 const Pool& View::pool(ObjectKind kind) const {
   static const Pool kEmpty;
   const auto found = pools.find(kind);

@@ -29,6 +29,13 @@ struct Span {
   std::size_t size = 0;
 };
 
+/// A part of a document that names another object, for callers only who may USE that one.
+struct Guarded {
+  Span part;
+  ObjectKind kind = ObjectKind::kVm;
+  std::int64_t id = -1;
+};
+
 /// One object. `full` is the document of *.info, `brief` the element inside pool documents where
 /// that is another; both are escaped XML.
 struct Entry {
@@ -43,6 +50,7 @@ struct Entry {
   Span progress;              ///< of `full`: the elements that show it
   ImageId image;              ///< of jobs: the image that it works on
   Span detail;                ///< of `full`: what only *.info shows, old history or a job's log
+  std::vector<Guarded> guarded;  ///< of `full`, in its order
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
@@ -111,6 +119,9 @@ struct ListAsk {
 [[nodiscard]] Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind,
                                                    const access::Actor& actor,
                                                    const ListAsk& ask);
+/// `full` without the parts that the caller may not see.
+[[nodiscard]] std::string visible_document(const View& view, const Entry& entry,
+                                           const access::Actor& actor);
 /// <TAG>...</TAG> around the selected ones, and what ends pools of users and groups.
 [[nodiscard]] std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
                                         bool is_full);

@@ -80,6 +80,7 @@ text::Template shown_attributes(const VmFacts& facts) {
     vector.inherit("NIC_ID", std::to_string(nic.id.value));
     shown.add("NIC", std::move(vector));
   }
+  for (const auto& rule : facts.security_rules) shown.add("SECURITY_GROUP_RULE", rule);
   return shown;
 }
 

@@ -6,10 +6,8 @@ namespace neph::api {
 
 const std::vector<EmptyPool>& empty_pools() {
   static const std::vector<EmptyPool> kPools = {
-      {"one.vnpool.info", "virtual networks", PoolArguments::kWindow, "VNET_POOL"},
       {"one.vntemplatepool.info", "network templates", PoolArguments::kWindow, "VNTEMPLATE_POOL"},
       {"one.vrouterpool.info", "virtual routers", PoolArguments::kWindow, "VROUTER_POOL"},
-      {"one.secgrouppool.info", "security groups", PoolArguments::kWindow, "SECURITY_GROUP_POOL"},
       {"one.vmgrouppool.info", "VM groups", PoolArguments::kWindow, "VM_GROUP_POOL"},
       {"one.vdcpool.info", "virtual data centers", PoolArguments::kNone, "VDC_POOL"},
       {"one.marketpool.info", "marketplaces", PoolArguments::kNone, "MARKETPLACE_POOL"},

@@ -17,8 +17,8 @@ enum class PoolArguments {
 /// A pool of objects that this daemon does not keep, for clients that list all pools before they
 /// show anything.
 struct EmptyPool {
-  std::string_view method;     ///< "one.vnpool.info"
-  std::string_view things;     ///< "virtual networks", for the documentation
+  std::string_view method;     ///< "one.vdcpool.info"
+  std::string_view things;     ///< "virtual data centers", for the documentation
   PoolArguments arguments = PoolArguments::kWindow;
   std::string_view tag;        ///< of its document
 };

@@ -18,6 +18,8 @@ void add_host_methods(Registry<Call>& registry);
 void add_cluster_methods(Registry<Call>& registry);
 void add_datastore_methods(Registry<Call>& registry);
 void add_image_methods(Registry<Call>& registry);
+void add_network_methods(Registry<Call>& registry);
+void add_security_group_methods(Registry<Call>& registry);
 void add_template_methods(Registry<Call>& registry);
 void add_vm_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);

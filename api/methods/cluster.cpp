@@ -35,6 +35,10 @@ struct DatastoreInCluster {
   ClusterId cluster;
   DatastoreId datastore;
 };
+struct NetworkInCluster {
+  ClusterId cluster;
+  NetworkId network;
+};
 
 /// The right on the cluster itself, for arguments that have a field `cluster`.
 template <Op op>
@@ -57,6 +61,10 @@ Result<void> may_fill_default_cluster(Call& call, const HostInCluster&) {
 
 Result<void> may_move_datastore(Call& call, const DatastoreInCluster& ask) {
   return need(call, Op::kAdmin, ObjectKind::kDatastore, ask.datastore);
+}
+
+Result<void> may_move_network(Call& call, const NetworkInCluster& ask) {
+  return need(call, Op::kAdmin, ObjectKind::kNetwork, ask.network);
 }
 
 Result<ClusterId> allocate_cluster(Call& call, const AllocateCluster& ask) {
@@ -100,6 +108,16 @@ Result<ClusterId> remove_datastore(Call& call, const DatastoreInCluster& ask) {
   return ask.cluster;
 }
 
+Result<ClusterId> add_network(Call& call, const NetworkInCluster& ask) {
+  CHECK_OK(call.services().networks.add_to_cluster(call.txn(), ask.network, ask.cluster));
+  return ask.cluster;
+}
+
+Result<ClusterId> remove_network(Call& call, const NetworkInCluster& ask) {
+  CHECK_OK(call.services().networks.remove_from_cluster(call.txn(), ask.network, ask.cluster));
+  return ask.cluster;
+}
+
 Result<EscapedText> show_cluster(Call& call, const ShowCluster& ask) {
   return show(call, ObjectKind::kCluster, ask.cluster.value);
 }
@@ -120,8 +138,8 @@ void add_changes(Registry<Call>& registry) {
           .writes()
           .args("cluster")
           .needs("ADMIN CLUSTER", on_cluster<Op::kAdmin>)
-          .doc("Removes a cluster in which there are neither hosts nor datastores. The default "
-               "cluster, 0, stays.")
+          .doc("Removes a cluster in which there are no hosts, datastores and networks. The "
+               "default cluster, 0, stays.")
           .answers("id of the cluster"),
       method("one.cluster.update", &update_cluster)
           .writes()
@@ -176,6 +194,27 @@ void add_members(Registry<Call>& registry) {
   });
 }
 
+void add_networks(Registry<Call>& registry) {
+  registry.add({
+      method("one.cluster.addvnet", &add_network)
+          .writes()
+          .args("cluster", "network")
+          .needs("ADMIN CLUSTER", on_cluster<Op::kAdmin>)
+          .needs("ADMIN NET", &may_move_network)
+          .doc("Puts a virtual network into a cluster; it stays in the others it is in.")
+          .answers("id of the cluster"),
+      method("one.cluster.delvnet", &remove_network)
+          .writes()
+          .args("cluster", "network")
+          .needs("ADMIN CLUSTER", on_cluster<Op::kAdmin>)
+          .needs("ADMIN NET", &may_move_network)
+          .legacy_code(Errc::kWrongState, kInternalCode)
+          .doc("Takes a virtual network out of a cluster, unless VMs on the hosts of the cluster "
+               "use it.")
+          .answers("id of the cluster"),
+  });
+}
+
 void add_documents(Registry<Call>& registry) {
   registry.add({
       method("one.cluster.info", &show_cluster)
@@ -198,6 +237,7 @@ void add_documents(Registry<Call>& registry) {
 void add_cluster_methods(Registry<Call>& registry) {
   add_changes(registry);
   add_members(registry);
+  add_networks(registry);
   add_documents(registry);
 }
 

@@ -119,7 +119,8 @@ compute::Cluster lab() {
           "lab",
           {HostId{1}},
           {DatastoreId{100}, DatastoreId{101}},
-          parsed("RESERVED_CPU=\"10%\"")};
+          parsed("RESERVED_CPU=\"10%\""),
+          {NetworkId{1}}};
 }
 
 HostFacts node1() {
@@ -259,6 +260,7 @@ VmFacts web() {
   facts.names = kAlices;
   facts.disks = web_disks();
   facts.nics = {{VmId{1}, NicId{0}, vector_of("BRIDGE=br0,MAC=\"02:00:0a:00:00:0a\",NIC_ID=0")}};
+  facts.security_rules = {vector_of("PROTOCOL=ALL,RULE_TYPE=INBOUND,SECURITY_GROUP_ID=0")};
   facts.history = {record(0, kMade), record(1, kLater)};
   facts.history[0].ended = facts.history[0].running_ended = kLater;
   facts.history[0].action = compute::HistoryAction::kPoweroff;

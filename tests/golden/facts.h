@@ -31,4 +31,9 @@ namespace neph::view::golden {
 [[nodiscard]] jobs::Job copying_job();
 [[nodiscard]] std::vector<jobs::LogEntry> copying_log();
 
+[[nodiscard]] NetworkFacts private_network();
+[[nodiscard]] NetworkFacts reservation();
+[[nodiscard]] SecurityGroupFacts default_group();
+[[nodiscard]] SecurityGroupFacts web_group();
+
 }  // namespace neph::view::golden

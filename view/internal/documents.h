@@ -13,6 +13,8 @@
 #include "jobs/job.h"
 #include "jobs/log.h"
 #include "jobs/progress_board.h"
+#include "network/network.h"
+#include "network/security_group.h"
 #include "snapshots/snapshot.h"
 #include "view/view.h"
 
@@ -76,6 +78,31 @@ struct ImageFacts {
 };
 [[nodiscard]] std::string image_xml(const ImageFacts& facts);
 
+struct NetworkFacts {
+  network::Network network;
+  Ownership names;
+  std::vector<network::AddressRange> ranges;
+  std::vector<network::Lease> leases;  ///< by range and position
+};
+/// A document with parts that not everybody may see.
+struct GuardedDocument {
+  std::string text;
+  std::vector<Guarded> guarded;
+};
+/// Leases are guarded by who has the address; those on hold by nobody.
+[[nodiscard]] GuardedDocument vnet_xml(const NetworkFacts& facts);
+/// What stands in the pool: address ranges as stored, without leases.
+[[nodiscard]] std::string vnet_brief_xml(const NetworkFacts& facts);
+
+struct SecurityGroupFacts {
+  network::SecurityGroup group;
+  Ownership names;
+  std::vector<VmId> vms;  ///< with a NIC in it
+};
+/// VMs of a group whose rules let everything pass are UPDATED, of any other OUTDATED: hosts do not
+/// filter.
+[[nodiscard]] std::string security_group_xml(const SecurityGroupFacts& facts);
+
 struct TemplateFacts {
   compute::VmTemplate vm_template;
   Ownership names;
@@ -89,6 +116,7 @@ struct VmFacts {
   std::vector<compute::VmNic> nics;
   std::vector<compute::HistoryRecord> history;  ///< oldest first
   std::vector<snapshots::Snapshot> snapshots;   ///< of its disks, not over
+  std::vector<text::Vector> security_rules;     ///< of the security groups of its NICs
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);

@@ -33,9 +33,6 @@ TEST_F(EmptyPools, AnswerEverybodyWithADocumentThatHoldsNothing) {
 }
 
 TEST_F(EmptyPools, AreThoseThatClientsAskFor) {
-  EXPECT_EQ(world.as_alice("one.vnpool.info", window(-2)).text, "<VNET_POOL></VNET_POOL>");
-  EXPECT_EQ(world.as_alice("one.secgrouppool.info", window(-2)).text,
-            "<SECURITY_GROUP_POOL></SECURITY_GROUP_POOL>");
   EXPECT_EQ(world.as_alice("one.vmgrouppool.info", window(-2)).text,
             "<VM_GROUP_POOL></VM_GROUP_POOL>");
   EXPECT_EQ(world.as_alice("one.vdcpool.info").text, "<VDC_POOL></VDC_POOL>");
@@ -53,7 +50,7 @@ TEST_F(EmptyPools, RefuseWrongFlagsAsOtherPoolsDo) {
 }
 
 TEST_F(EmptyPools, NeedTheParametersTheirMethodsHave) {
-  EXPECT_TRUE(world.as_alice("one.vnpool.info", as_int(-2)).is_fault);
+  EXPECT_TRUE(world.as_alice("one.vrouterpool.info", as_int(-2)).is_fault);
   EXPECT_TRUE(world.as_alice("one.documentpool.info", window(-2)).is_fault) << "no type";
 }
 
