@@ -27,6 +27,8 @@ Next back_to_running(db::Txn& txn, Vm& vm, const Error& error) {
   set_stand(vm, active(LcmState::kRunning));
   put_error(vm, txn.at(), error.text());
   vm.memory_path.clear();
+  // Also of a guest that was paused in place, whose disks counted as being at rest.
+  vm.rest_grade = datastore::Grade::kNone;
   vm.job = {};
   save_vm(txn, vm);
   // The guest may have stopped by itself while it was to be saved.

@@ -40,7 +40,7 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
-  snapshots::thaw_interrupted(store, lanes, drivers, [this] { runner.start(); });
+  snapshots::thaw_interrupted(store, site.lanes_, drivers, [this] { runner.start(); });
   watcher.start();
 }
 

@@ -32,7 +32,8 @@ std::string words_of(const Report& report) {
 
 std::string complaints_of(const Report& report, std::uint64_t seed) {
   std::string text = fmt::format(
-      "seed {}: see it with  NEPH_SEED={} NEPH_TRACE=1 tests/sim_cloud --gtest_filter=CloudSeed.*\n",
+      "seed {}: see it with  NEPH_SEED={} NEPH_TRACE=1 tests/sim_cloud "
+      "--gtest_filter=CloudSeed.L*\n",
       seed, seed);
   for (const auto& complaint : report.complaints) text += "  " + complaint + "\n";
   return text;

@@ -5,7 +5,7 @@
 namespace neph::cloud {
 namespace {
 
-constexpr Duration kLookEvery{600'000};
+constexpr Duration kLookEvery{1'200'000};
 /// Longer than any back-off, stall limit and interval.
 constexpr Duration kCalm{720'000};
 

@@ -11,11 +11,8 @@ namespace neph::cloud {
 namespace {
 
 using api::Value;
-using compute::Vm;
 using compute::VmState;
-using datastore::Image;
 using snapshots::Phase;
-using snapshots::Snapshot;
 
 Value number(std::int64_t value) { return Value{static_cast<std::int32_t>(value)}; }
 template <class Tag>
@@ -25,28 +22,37 @@ Value number(Id<Tag> id) {
 Value word(std::string text) { return Value{std::move(text)}; }
 
 /// What a user would see of what is his.
+struct OwnVm {
+  VmId id;
+  VmState state = VmState::kPending;
+};
+struct OwnSnapshot {
+  SnapshotId id;
+  Phase phase = Phase::kArmed;
+  ImageId image;
+  std::string image_name;
+};
 struct Belongings {
-  std::vector<Vm> vms;
-  std::vector<Image> images;
-  std::vector<Snapshot> snapshots;
+  std::vector<OwnVm> vms;
+  std::vector<ImageId> images;
+  std::vector<OwnSnapshot> snapshots;  ///< that are not over
 };
 
 Belongings look_up(Cloud& cloud, UserId user) {
   return cloud.read<Belongings>([&](db::Txn& txn) {
     Belongings mine;
-    for (const VmId id : compute::list_vms(txn, compute::Which::kLiving)) {
-      auto vm = compute::find_vm(txn, id);
-      if (vm && vm->owner == user) mine.vms.push_back(std::move(*vm));
-    }
-    for (const ImageId id : datastore::list_images(txn)) {
-      auto image = datastore::find_image(txn, id);
-      if (image && image->owner == user) mine.images.push_back(std::move(*image));
-    }
-    for (const SnapshotId id : snapshots::list_snapshots(txn)) {
-      auto snapshot = snapshots::find_snapshot(txn, id);
-      if (snapshot && snapshot->owner == user && !is_over(snapshot->phase))
-        mine.snapshots.push_back(std::move(*snapshot));
-    }
+    auto vms = txn.query(
+        "SELECT id, state FROM vms WHERE user_id = ? AND state <> 6 ORDER BY id", user);
+    while (vms.next()) mine.vms.push_back({vms.get<VmId>(0), vms.get<VmState>(1)});
+    auto images = txn.query("SELECT id FROM images WHERE user_id = ? ORDER BY id", user);
+    while (images.next()) mine.images.push_back(images.get<ImageId>(0));
+    auto snapshots = txn.query(
+        "SELECT id, phase, image_id, image_name FROM snapshots "
+        "WHERE user_id = ? AND phase NOT IN (5, 8, 9) ORDER BY id",
+        user);
+    while (snapshots.next())
+      mine.snapshots.push_back({snapshots.get<SnapshotId>(0), snapshots.get<Phase>(1),
+                                snapshots.get<ImageId>(2), snapshots.text(3)});
     return mine;
   });
 }
@@ -126,7 +132,7 @@ class Person {
     if (happens(15)) return "DISK=[TYPE=\"fs\", SIZE=\"16\"]\n";
     const auto& bases = cloud_.base_images();
     ImageId image = *any(bases);
-    if (const auto* own = any(mine.images); own != nullptr && happens(35)) image = own->id;
+    if (const auto* own = any(mine.images); own != nullptr && happens(35)) image = *own;
     return fmt::format("DISK=[IMAGE_ID=\"{}\"]\n", image);
   }
 
@@ -142,12 +148,12 @@ class Person {
                 });
   }
 
-  void act_on(const Vm& vm, std::string_view action) {
+  void act_on(const OwnVm& vm, std::string_view action) {
     cloud_.call(user_, "one.vm.action", {word(std::string(action)), number(vm.id)});
   }
 
   void steer_vm(const Belongings& mine) {
-    const Vm* vm = any(mine.vms);
+    const OwnVm* vm = any(mine.vms);
     if (vm == nullptr) return create_vm(mine);
     static constexpr auto kRunning = std::to_array<std::string_view>(
         {"poweroff", "poweroff", "poweroff-hard", "suspend", "stop", "reboot", "reboot-hard",
@@ -157,18 +163,18 @@ class Person {
   }
 
   void end_vm(const Belongings& mine) {
-    const Vm* vm = any(mine.vms);
+    const OwnVm* vm = any(mine.vms);
     if (vm != nullptr) act_on(*vm, happens(70) ? "terminate" : "terminate-hard");
   }
 
   void rename_vm(const Belongings& mine) {
-    if (const Vm* vm = any(mine.vms))
+    if (const OwnVm* vm = any(mine.vms))
       cloud_.call(user_, "one.vm.rename", {number(vm->id), word(name("renamed"))});
   }
 
   // Snapshots.
 
-  void ask(const Vm& vm, const std::string& options) {
+  void ask(const OwnVm& vm, const std::string& options) {
     const bool is_pair = happens(15);
     const auto called = name("snap");
     cloud_.call(user_, "neph.snapshot.create",
@@ -194,12 +200,12 @@ class Person {
   }
 
   void snapshot_hot(const Belongings& mine) {
-    if (const Vm* vm = any(mine.vms)) return ask(*vm, options("HOT"));
+    if (const OwnVm* vm = any(mine.vms)) return ask(*vm, options("HOT"));
     create_vm(mine);
   }
 
   void snapshot_deferred(const Belongings& mine) {
-    const Vm* vm = any(mine.vms);
+    const OwnVm* vm = any(mine.vms);
     if (vm == nullptr) return create_vm(mine);
     std::string text = options("DEFERRED");
     if (happens(25)) text += "WHEN=END\n";
@@ -207,7 +213,7 @@ class Person {
   }
 
   void change_mind(const Belongings& mine) {
-    const Snapshot* snapshot = any(mine.snapshots);
+    const OwnSnapshot* snapshot = any(mine.snapshots);
     if (snapshot == nullptr) return steer_vm(mine);
     const auto id = number(snapshot->id);
     if (snapshot->phase == Phase::kFailed && happens(70))
@@ -224,12 +230,12 @@ class Person {
   // Images.
 
   void delete_image(const Belongings& mine) {
-    const Image* image = any(mine.images);
+    const ImageId* image = any(mine.images);
     if (image == nullptr) return;
     for (const auto& snapshot : mine.snapshots)
-      if (snapshot.image == image->id) cloud_.oracle().give_up(snapshot.id);
-    cloud_.oracle().give_up_image(image->id);
-    cloud_.call(user_, "one.image.delete", {number(image->id)});
+      if (snapshot.image == *image) cloud_.oracle().give_up(snapshot.id);
+    cloud_.oracle().give_up_image(*image);
+    cloud_.call(user_, "one.image.delete", {number(*image)});
   }
 
   void acknowledge(const Result<api::Answer>& answer) {
@@ -237,8 +243,8 @@ class Person {
   }
 
   void clone_image(const Belongings& mine) {
-    const Image* own = any(mine.images);
-    const ImageId source = own != nullptr ? own->id : *any(cloud_.base_images());
+    const ImageId* own = any(mine.images);
+    const ImageId source = own != nullptr ? *own : *any(cloud_.base_images());
     cloud_.call(user_, "one.image.clone", {number(source), word(name("clone"))},
                 [this](const auto& answer) { acknowledge(answer); });
   }
@@ -251,38 +257,33 @@ class Person {
   }
 
   void touch_image(const Belongings& mine) {
-    const Image* image = any(mine.images);
+    const ImageId* image = any(mine.images);
     if (image == nullptr) return create_image(mine);
     switch (cloud_.draw(4)) {
-      case 0: return cloud_.call(user_, "neph.image.verify", {number(image->id)});
+      case 0: return cloud_.call(user_, "neph.image.verify", {number(*image)});
       case 1:
-        return cloud_.call(user_, "one.image.persistent", {number(image->id), Value{happens(50)}});
+        return cloud_.call(user_, "one.image.persistent", {number(*image), Value{happens(50)}});
       case 2:
-        return cloud_.call(user_, "one.image.enable", {number(image->id), Value{happens(70)}});
+        return cloud_.call(user_, "one.image.enable", {number(*image), Value{happens(70)}});
       default:
-        return cloud_.call(user_, "one.image.rename", {number(image->id), word(name("image"))});
+        return cloud_.call(user_, "one.image.rename", {number(*image), word(name("image"))});
     }
   }
 
   // An administrator's.
 
-  std::optional<Vm> somebodys_vm() {
+  std::optional<VmId> somebodys_vm() {
     const auto all = cloud_.read<std::vector<VmId>>(
         [](db::Txn& txn) { return compute::list_vms(txn, compute::Which::kLiving); });
     const VmId* id = any(all);
-    if (id == nullptr) return std::nullopt;
-    return cloud_.read<std::optional<Vm>>([&](db::Txn& txn) -> std::optional<Vm> {
-      auto vm = compute::find_vm(txn, *id);
-      if (!vm) return std::nullopt;
-      return std::move(*vm);
-    });
+    return id == nullptr ? std::nullopt : std::optional(*id);
   }
 
   void recover_somebody(const Belongings&) {
     static constexpr auto kWays = std::to_array<int>({0, 1, 2, 2, 2, 3});
     if (const auto vm = somebodys_vm())
       cloud_.call(user_, "one.vm.recover",
-                  {number(vm->id),
+                  {number(*vm),
                    number(kWays[static_cast<std::size_t>(cloud_.draw(kWays.size()))])});
   }
 
@@ -309,7 +310,7 @@ class Person {
   void give_vm_away(const Belongings&) {
     const auto vm = somebodys_vm();
     const UserId user = *any(cloud_.users());
-    if (vm) cloud_.call(user_, "one.vm.chown", {number(vm->id), number(user), number(-1)});
+    if (vm) cloud_.call(user_, "one.vm.chown", {number(*vm), number(user), number(-1)});
   }
 
   Cloud& cloud_;

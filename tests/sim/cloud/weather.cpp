@@ -11,7 +11,7 @@ using sim::Fault;
 using sim::FaultKind;
 using sim::Reach;
 
-constexpr Duration kWriteEvery{900};
+constexpr Duration kWriteEvery{1'700};
 constexpr std::int64_t kBlocks = 250;  // of 256 in the smallest disk
 
 /// Guests that run somewhere, strangers not counted.
@@ -105,7 +105,8 @@ class Weather {
   /// The file system with all datastores has room for little more than what is there.
   void fill_disk() {
     cloud_.note("the storage is nearly full");
-    const auto used = cloud_.world().change([](sim::State& state) { return state.usage_of("/ds").used; });
+    const auto used = cloud_.world().change(
+        [](sim::State& state) { return state.usage_of("/ds").used; });
     cloud_.world().set_space("/ds", used + Bytes{cloud_.draw(4'000'000)});
     cloud_.after(cloud_.around(Duration{200'000}), [this] {
       cloud_.note("the storage has room");
@@ -117,7 +118,8 @@ class Weather {
     const auto guests = running(cloud_);
     if (guests.empty()) return;
     const auto& name =
-        guests[static_cast<std::size_t>(cloud_.draw(static_cast<std::int64_t>(guests.size())))].name;
+        guests[static_cast<std::size_t>(cloud_.draw(static_cast<std::int64_t>(guests.size())))]
+            .name;
     sim::Conduct conduct;
     conduct.agent = static_cast<sim::Agent>(1 + cloud_.draw(3));
     conduct.acpi = static_cast<sim::Acpi>(1 + cloud_.draw(2));
