@@ -135,7 +135,15 @@ void expect_running(db::Txn& txn, const Job& job, Vm& vm) {
 /// The host itself refused: nothing was started.
 void expect_at_rest(const Job& job, Vm& vm) {
   const std::string grade = job.args.get(kRest);
-  if (!grade.empty()) vm.rest_grade = static_cast<datastore::Grade>(std::stoi(grade));
+  vm.rest_grade = grade.empty() ? datastore::Grade::kUnknown
+                                : static_cast<datastore::Grade>(std::stoi(grade));
+}
+
+/// A boot that is given up may have worked all the same: the host is asked.
+Next after_boot_error(db::Txn& txn, const Job& job, Vm& vm, Stand failed, const Error& error) {
+  const Next next = after_error(txn, job, vm, failed, error);
+  if (next.kind == Next::Kind::kFailed && is_in_doubt(vm)) enqueue_look(txn, vm);
+  return next;
 }
 
 Next settle_boot(db::Txn& txn, const Job& job, const DeployRow& row, Result<DomainFact> outcome) {
@@ -143,7 +151,7 @@ Next settle_boot(db::Txn& txn, const Job& job, const DeployRow& row, Result<Doma
   if (!vm) return jobs::cancelled();
   if (!outcome) {
     if (!may_pass(outcome.error())) expect_at_rest(job, *vm);
-    return after_error(txn, job, *vm, row.boot_failed, outcome.error());
+    return after_boot_error(txn, job, *vm, row.boot_failed, outcome.error());
   }
   set_stand(*vm, active(LcmState::kRunning));
   vm->rest_grade = datastore::Grade::kNone;
@@ -190,7 +198,7 @@ Result<Work> plan_boot(db::Txn& txn, const Job& job, const Tools& tools) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
   if (job.is_cancel_asked) {
-    return jobs::at_once(after_error(txn, job, *vm, row.boot_failed, {}));
+    return jobs::at_once(after_boot_error(txn, job, *vm, row.boot_failed, {}));
   }
   if (auto wait = wait_for_disks(txn, *vm)) return jobs::at_once(std::move(*wait));
   auto plan = plan_of(txn, job.vm);

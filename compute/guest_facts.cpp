@@ -84,6 +84,14 @@ void stop_as_asked(db::Txn& txn, Vm& vm, const HaltRow& row, StopReason reason, 
 
 }  // namespace
 
+bool is_in_doubt(const Vm& vm) {
+  if (vm.rest_grade != Grade::kNone) return false;
+  if (vm.state == VmState::kSuspended) return !vm.memory_path.empty();
+  if (vm.state != VmState::kActive) return vm.state == VmState::kPoweroff;
+  return vm.lcm == LcmState::kBootFailure || vm.lcm == LcmState::kBootUndeployFailure ||
+         vm.lcm == LcmState::kBootStoppedFailure;
+}
+
 std::string stopped_key(VmId vm) { return fmt::format("vm.stopped/{}", vm); }
 
 void set_stand(Vm& vm, Stand stand) {
@@ -111,7 +119,14 @@ void change_history(db::Txn& txn, VmId vm, const std::function<void(HistoryRecor
 
 void apply_off(db::Txn& txn, VmId id, StopReason reason, Instant at) {
   auto vm = find_vm(txn, id);
-  if (!vm || vm->state != VmState::kActive) return;
+  if (!vm) return;
+  if (is_in_doubt(*vm)) {
+    vm->rest_grade = Grade::kUnknown;
+    save_vm(txn, *vm);
+    jobs::wake(txn, state_key(id));
+    return;
+  }
+  if (vm->state != VmState::kActive) return;
   if (vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown) {
     return stop_by_itself(txn, *vm, reason, at);
   }
@@ -125,7 +140,7 @@ void apply_alive(db::Txn& txn, VmId id) {
   if (!vm) return;
   const Stand stand = stand_of(*vm);
   const bool was_off = stand.state == VmState::kPoweroff || stand.state == VmState::kSuspended;
-  if (!was_off && stand != active(LcmState::kUnknown)) return;
+  if (!was_off && !is_in_doubt(*vm) && stand != active(LcmState::kUnknown)) return;
   set_stand(*vm, active(LcmState::kRunning));
   vm->rest_grade = Grade::kNone;
   // Memory that was saved belongs to a disk that the guest is changing now.

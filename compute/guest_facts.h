@@ -12,6 +12,10 @@
 /// transaction. Store lane. Each function may be told the same fact twice.
 namespace neph::compute {
 
+/// The last boot failed and nobody heard how: the guest may run although the VM is shown as off.
+/// The next look at its host tells.
+[[nodiscard]] bool is_in_doubt(const Vm& vm);
+
 /// The guest is off. A halt under way goes on; a guest that stopped by itself is POWEROFF. States
 /// in which a job of ours is about to settle the same thing are left to it.
 void apply_off(db::Txn& txn, VmId vm, hypervisor_driver::StopReason reason, Instant at);

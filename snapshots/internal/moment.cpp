@@ -1,5 +1,7 @@
 #include "snapshots/internal/moment.h"
 
+#include "compute/guest_facts.h"
+
 namespace neph::snapshots {
 namespace {
 
@@ -42,6 +44,7 @@ Moment moment_of_active(LcmState lcm) {
 }  // namespace
 
 Moment moment_of(const compute::Vm& vm) {
+  if (compute::is_in_doubt(vm)) return Moment::kUnknown;
   switch (vm.state) {
     case VmState::kActive: return moment_of_active(vm.lcm);
     case VmState::kPoweroff:

@@ -345,5 +345,28 @@ TEST_F(LifecycleTest, EveryStepOfAVmsLifeSurvivesAPowerCut) {
   }
 }
 
+TEST_F(LifecycleTest, AGuestWhoseBootsWereNotHeardOfIsFoundRunning) {
+  world().inject({.kind = sim::FaultKind::kLostAnswer, .verb = "ensure_started", .times = 9});
+  const VmId id = create_vm();
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(LifecycleTest, APausedGuestIsGoneBeforeItsDisksAreReleased) {
+  const VmId id = create_vm();
+  ASSERT_TRUE(world().guest_pauses(compute::domain_name(id)));
+  pass(Duration{5'000});
+  ASSERT_EQ(shown(id), "SUSPENDED");
+  world().cut_host(host_);
+  act(id, compute::Action::kTerminate);
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "SHUTDOWN");
+  EXPECT_EQ(files_of(id).size(), 1u);
+  world().restore_host(host_);
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "DONE");
+  EXPECT_TRUE(world().list_domains().empty());
+}
+
 }  // namespace
 }  // namespace neph

@@ -213,6 +213,7 @@ void SnapshotBench::set_stand(VmState state, LcmState lcm) {
     row.lcm = lcm;
     if (lcm == LcmState::kRunning) row.rest_grade = datastore::Grade::kNone;
     row.memory_path = state == VmState::kSuspended ? "/ds/0/0/memory" : "";
+    if (state == VmState::kSuspended) row.rest_grade = datastore::Grade::kCrash;
     compute::save_vm(txn, row);
   });
 }
