@@ -20,6 +20,8 @@ Moment moment_of_active(LcmState lcm) {
     case LcmState::kShutdownUndeploy:
       return Moment::kStopping;
     case LcmState::kEpilog:
+    // Some of its disks may have gone.
+    case LcmState::kEpilogFailure:
     case LcmState::kCleanupDelete:
     case LcmState::kCleanupResubmit:
       return Moment::kRemoved;
@@ -29,7 +31,6 @@ Moment moment_of_active(LcmState lcm) {
     case LcmState::kBootUndeployFailure:
     case LcmState::kPrologFailure:
     case LcmState::kPrologUndeployFailure:
-    case LcmState::kEpilogFailure:
       return Moment::kAtRest;
     case LcmState::kEpilogStop:
     case LcmState::kEpilogStopFailure:

@@ -44,7 +44,8 @@ Fold fold_of(db::Txn& txn, const Snapshot& snapshot, const compute::Vm& vm,
     // The guest is off in EPILOG; while the VM is deleted it may not be yet. A layer that goes with
     // its VM stays until it has gone: the epilog may fail.
     case Moment::kRemoved:
-      return is_wanted && vm.lcm == compute::LcmState::kEpilog ? Fold::kAtRest : Fold::kWait;
+      return is_wanted && vm.lcm != compute::LcmState::kCleanupDelete ? Fold::kAtRest
+                                                                      : Fold::kWait;
     // Both would wait for each other: the saved guest for the other snapshot, that one for this.
     case Moment::kSaved: return is_awaited(txn, snapshot) ? Fold::kAtRest : Fold::kWait;
     // The same with a boot that waits for the other snapshot. None acts while one is due, and the

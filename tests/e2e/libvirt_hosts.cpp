@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <stdexcept>
 #include <vector>
 
@@ -47,7 +48,10 @@ std::vector<pid_t> processes_in(const fs::path& network) {
 [[noreturn]] void become_libvirtd(const fs::path& folder, const std::string& name,
                                   const std::string& address) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const auto script = fs::path(__FILE__).parent_path() / "libvirtd-host.sh";
+  const char* tree = std::getenv("NEPH_SOURCE_DIR");
+  const auto folder_of_script =
+      tree != nullptr ? fs::path(tree) / "tests/e2e" : fs::path(__FILE__).parent_path();
+  const auto script = folder_of_script / "libvirtd-host.sh";
   const int out = ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::dup2(::open("/dev/null", O_RDONLY), 0);
   ::dup2(out, 1);

@@ -35,7 +35,7 @@ struct Plan {
   int hosts = 50;
   int users = 6;
   Duration length{3'600'000};
-  Duration pace{100'000};            ///< between two actions of one user, on average
+  Duration pace{115'000};            ///< between two actions of one user, on average
   Duration weather{75'000};         ///< between two misfortunes, on average
   const Sabotage* sabotage = nullptr;
 };
