@@ -19,13 +19,13 @@ constexpr std::int64_t kTypes = 0x017F'FFF0'0000'0000;
 constexpr std::int64_t kNoTypes = static_cast<std::int64_t>(0xFE80'0000'0000'0000);
 
 constexpr std::int64_t bits(Resource kind) { return static_cast<std::int64_t>(kind); }
-constexpr std::int64_t kVdc = 0x0002'0000'0000'0000;
 /// What can be in a cluster.
 constexpr std::int64_t kClustered =
     bits(Resource::kDatastore) | bits(Resource::kHost) | bits(Resource::kNet);
 /// What belongs to no group.
 constexpr std::int64_t kGroupless = bits(Resource::kHost) | bits(Resource::kGroup) |
-                                    bits(Resource::kCluster) | bits(Resource::kZone) | kVdc;
+                                    bits(Resource::kCluster) | bits(Resource::kZone) |
+                                    bits(Resource::kVdc);
 constexpr std::int64_t kRightsMax = 0xF;
 
 Result<std::int64_t> parse_field(std::string_view name, std::string_view text) {
@@ -100,6 +100,11 @@ Result<void> check_rule(const AclRule& rule) {
 
 }  // namespace
 
+std::int64_t only(std::int64_t id) { return acl::kIndividual | id; }
+std::int64_t group_of(std::int64_t id) { return acl::kGroup | id; }
+std::int64_t cluster_of(std::int64_t id) { return acl::kCluster | id; }
+std::int64_t everything() { return acl::kAll; }
+
 Result<AclRule> parse_acl(const AclText& text) {
   AclRule rule;
   rule.user = TRY(parse_field("user", text.user));
@@ -114,6 +119,14 @@ Result<AclId> add_acl(db::Txn& txn, const AclRule& rule) {
   if (const auto same = internal::find_same_acl(txn, rule))
     return fail(Errc::kConflict, "ACL rule {} says the same: {}", *same, to_text(rule));
   return internal::insert_acl(txn, rule);
+}
+
+void ensure_acl(db::Txn& txn, const AclRule& rule) {
+  if (!internal::find_same_acl(txn, rule)) internal::insert_acl(txn, rule);
+}
+
+void drop_acl(db::Txn& txn, const AclRule& rule) {
+  if (const auto same = internal::find_same_acl(txn, rule)) internal::erase_acl(txn, *same);
 }
 
 Result<void> delete_acl(db::Txn& txn, AclId id) {

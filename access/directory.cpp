@@ -1,5 +1,7 @@
 #include "access/directory.h"
 
+#include "access/locks.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -35,6 +37,12 @@ Actor actor_of(const User& user, GroupId effective_group, int default_umask) {
 }
 
 Result<void> authorize(db::Txn& txn, const Actor& actor, Op op, const Subject& subject) {
+  CHECK_OK(check_lock(txn, op, subject));
+  return authorize_despite_lock(txn, actor, op, subject);
+}
+
+Result<void> authorize_despite_lock(db::Txn& txn, const Actor& actor, Op op,
+                                    const Subject& subject) {
   if (actor.is_admin()) return {};
   return authorize(actor, op, subject, list_acls(txn));
 }

@@ -58,9 +58,12 @@ struct Group {
 /// not the primary one stays empty.
 [[nodiscard]] Actor actor_of(const User& user, GroupId effective_group, int default_umask);
 
-/// authorize() with the rules of the transaction.
+/// authorize() with the rules and the locks of the transaction.
 [[nodiscard]] Result<void> authorize(db::Txn& txn, const Actor& actor, Op op,
                                      const Subject& subject);
+/// The same for what no lock stops: looking, locking and unlocking.
+[[nodiscard]] Result<void> authorize_despite_lock(db::Txn& txn, const Actor& actor, Op op,
+                                                  const Subject& subject);
 
 /// Object names: 1..128 bytes, no control characters, none of & | : \ ; " < > /.
 [[nodiscard]] Result<void> check_name(std::string_view what, std::string_view name);

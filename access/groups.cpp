@@ -1,40 +1,52 @@
 #include "access/groups.h"
 
-#include <array>
+#include <algorithm>
 #include <string>
+#include <vector>
 
-#include "access/internal/acl_bits.h"
-#include "access/internal/acl_rows.h"
+#include "access/acls.h"
 #include "access/internal/group_rows.h"
 #include "access/internal/restricted.h"
 
 namespace neph::access {
 namespace {
 
-namespace acl = internal::acl;
-
 constexpr GroupId kAdmins{0};
 constexpr GroupId kUsers{1};
 
-struct Grant {
-  Resource resource;
-  Op right;
-};
-/// What a new group may do to all objects there are: it joins OpenNebula's VDC 0.
-constexpr std::array<Grant, 3> kGrants = {{{Resource::kHost, Op::kManage},
-                                           {Resource::kNet, Op::kUse},
-                                           {Resource::kDatastore, Op::kUse}}};
+std::int64_t bits(std::initializer_list<Resource> kinds) {
+  std::int64_t sum = 0;
+  for (const auto kind : kinds) sum |= static_cast<std::int64_t>(kind);
+  return sum;
+}
+std::int64_t bits(std::initializer_list<Op> rights) {
+  std::int64_t sum = 0;
+  for (const auto right : rights) sum |= static_cast<std::int64_t>(right);
+  return sum;
+}
+/// Backup jobs are not served, but rules name them as OpenNebula's do.
+constexpr std::int64_t kBackupJob = 0x100'0000'0000'0000;
 
-void add_rules(db::Txn& txn, GroupId id) {
-  for (const auto& [resource, right] : kGrants) {
-    const AclRule rule{{},
-                       acl::kGroup | id.value,
-                       static_cast<std::int64_t>(resource) | acl::kAll,
-                       static_cast<std::int64_t>(right),
-                       acl::kThisZone};
-    // An administrator who knew the number may have said it before.
-    if (!internal::find_same_acl(txn, rule)) internal::insert_acl(txn, rule);
-  }
+/// What an administrator of the group may do with its users and what belongs to it.
+std::vector<AclRule> rules_of_admin(GroupId group, UserId user) {
+  const std::int64_t who = only(user.value);
+  const std::int64_t everywhere = everything();
+  const std::int64_t things =
+      bits({Resource::kVm, Resource::kNet, Resource::kImage, Resource::kTemplate,
+            Resource::kDocument, Resource::kSecurityGroup, Resource::kVirtualRouter,
+            Resource::kVmGroup}) |
+      kBackupJob;
+  const auto all_rights = bits({Op::kUse, Op::kManage, Op::kAdmin, Op::kCreate});
+  return {{{}, who, bits({Resource::kUser}) | group_of(group.value), all_rights, everywhere},
+          {{}, who, things | group_of(group.value), bits({Op::kUse, Op::kManage}), everywhere},
+          {{}, who, bits({Resource::kGroup}) | only(group.value), bits({Op::kManage}),
+           everywhere}};
+}
+
+/// What administrators of any group may do.
+AclRule rule_of_any_admin(UserId user) {
+  return {{}, only(user.value), bits({Resource::kVirtualRouter}) | everything(),
+          bits({Op::kCreate}), everything()};
 }
 
 }  // namespace
@@ -43,10 +55,42 @@ Result<GroupId> create_group(db::Txn& txn, std::string_view name) {
   CHECK_OK(check_name("group", name));
   if (const auto other = internal::find_group_named(txn, name))
     return fail(Errc::kConflict, "NAME is already taken by GROUP {}.", *other);
-  const GroupId id = internal::insert_group(txn, name);
-  add_rules(txn, id);
-  return id;
+  return internal::insert_group(txn, name);
 }
+
+Result<void> add_admin(db::Txn& txn, GroupId id, UserId user) {
+  const Group group = TRY(find_group(txn, id));
+  (void)TRY(find_user(txn, user));
+  if (std::ranges::find(group.users, user) == group.users.end())
+    return fail(Errc::kInvalid, "User [{}] is not in group [{}], so cannot administer it", user,
+                id);
+  if (internal::is_group_admin(txn, id, user))
+    return fail(Errc::kConflict, "User [{}] administers group [{}] already", user, id);
+  internal::insert_group_admin(txn, id, user);
+  for (const auto& rule : rules_of_admin(id, user)) ensure_acl(txn, rule);
+  ensure_acl(txn, rule_of_any_admin(user));
+  return {};
+}
+
+Result<void> remove_admin(db::Txn& txn, GroupId id, UserId user) {
+  (void)TRY(find_group(txn, id));
+  (void)TRY(find_user(txn, user));
+  if (!internal::is_group_admin(txn, id, user))
+    return fail(Errc::kInvalid, "User [{}] does not administer group [{}]", user, id);
+  internal::end_group_admin(txn, id, user);
+  return {};
+}
+
+namespace internal {
+
+void end_group_admin(db::Txn& txn, GroupId id, UserId user) {
+  if (!is_group_admin(txn, id, user)) return;
+  delete_group_admin(txn, id, user);
+  for (const auto& rule : rules_of_admin(id, user)) drop_acl(txn, rule);
+  if (!administers_a_group(txn, user)) drop_acl(txn, rule_of_any_admin(user));
+}
+
+}  // namespace internal
 
 Result<void> delete_group(db::Txn& txn, GroupId id) {
   const Group group = TRY(find_group(txn, id));

@@ -13,7 +13,7 @@ using namespace internal::acl;
 
 /// Names of the resource bits in the order of ACL text. It goes beyond Resource: rules may name
 /// kinds of objects that are not served here.
-constexpr std::array<std::pair<std::int64_t, std::string_view>, 19> kResourceNames = {{
+constexpr std::array<std::pair<std::int64_t, std::string_view>, 20> kResourceNames = {{
     {0x10'0000'0000, "VM"},
     {0x20'0000'0000, "HOST"},
     {0x40'0000'0000, "NET"},
@@ -33,6 +33,7 @@ constexpr std::array<std::pair<std::int64_t, std::string_view>, 19> kResourceNam
     {0x10'0000'0000'0000, "MARKETPLACEAPP"},
     {0x20'0000'0000'0000, "VMGROUP"},
     {0x40'0000'0000'0000, "VNTEMPLATE"},
+    {0x80'0000'0000'0000, "HOOK"},
 }};
 constexpr std::int64_t kBackupJob = 0x100'0000'0000'0000;
 
@@ -58,11 +59,15 @@ std::string resources_text(std::int64_t resource) {
   return list;
 }
 
-/// HOST, CLUSTER, ACL and ZONE belong to the administrators; USER and GROUP have their own rules.
+/// HOST, CLUSTER, ACL, ZONE, VDC and HOOK belong to the administrators; USER and GROUP have their
+/// own rules.
 bool has_bits(Resource kind) {
-  return kind == Resource::kVm || kind == Resource::kNet || kind == Resource::kImage ||
-         kind == Resource::kTemplate || kind == Resource::kDatastore ||
-         kind == Resource::kSecurityGroup;
+  constexpr auto kWithBits = std::to_array<Resource>(
+      {Resource::kVm, Resource::kNet, Resource::kImage, Resource::kTemplate, Resource::kDatastore,
+       Resource::kDocument, Resource::kSecurityGroup, Resource::kVirtualRouter,
+       Resource::kMarketplace, Resource::kMarketplaceApp, Resource::kVmGroup,
+       Resource::kNetworkTemplate});
+  return std::ranges::find(kWithBits, kind) != kWithBits.end();
 }
 
 bool is_own(const Actor& actor, const Subject& subject) {

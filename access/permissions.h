@@ -28,8 +28,16 @@ enum class Resource : std::int64_t {
   kAcl = 0x800'0000'0000,
   kDatastore = 0x1000'0000'0000,
   kCluster = 0x2000'0000'0000,
+  kDocument = 0x4000'0000'0000,
   kZone = 0x8000'0000'0000,
   kSecurityGroup = 0x1'0000'0000'0000,
+  kVdc = 0x2'0000'0000'0000,
+  kVirtualRouter = 0x4'0000'0000'0000,
+  kMarketplace = 0x8'0000'0000'0000,
+  kMarketplaceApp = 0x10'0000'0000'0000,
+  kVmGroup = 0x20'0000'0000'0000,
+  kNetworkTemplate = 0x40'0000'0000'0000,
+  kHook = 0x80'0000'0000'0000,  ///< in no rule
 };
 [[nodiscard]] std::string_view name_of(Resource resource);  ///< "VM", "NET" ..., as in ACL text
 

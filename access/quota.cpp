@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "access/directory.h"
 #include "access/internal/quota_rows.h"
 
 namespace neph::access {
@@ -136,6 +137,22 @@ Result<void> set_quota(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
   for (const auto& [metric, limit] : TRY(read_template(ask)))
     internal::put_limit(txn, kind, owner, metric, limit);
   txn.touch(kind == QuotaOwner::kUser ? ObjectKind::kUser : ObjectKind::kGroup, owner);
+  return {};
+}
+
+std::vector<QuotaUse> list_default_quotas(db::Txn& txn, QuotaOwner kind) {
+  return list_quotas(txn, kind, internal::kDefaultOwner);
+}
+
+Result<void> set_default_quota(db::Txn& txn, QuotaOwner kind, const text::Template& ask) {
+  for (const auto& [metric, limit] : TRY(read_template(ask)))
+    internal::put_limit(txn, kind, internal::kDefaultOwner, metric, limit);
+  txn.touch(ObjectKind::kQuota, internal::kDefaultOwner);
+  if (kind == QuotaOwner::kUser) {
+    for (const UserId id : list_users(txn)) txn.touch(ObjectKind::kUser, id);
+  } else {
+    for (const GroupId id : list_groups(txn)) txn.touch(ObjectKind::kGroup, id);
+  }
   return {};
 }
 

@@ -24,6 +24,11 @@ enum class QuotaOwner { kUser = 1, kGroup = 2 };
 /// Sorted by section, key, metric; what has a limit or is used.
 [[nodiscard]] std::vector<QuotaUse> list_quotas(db::Txn& txn, QuotaOwner kind, std::int64_t owner);
 
+/// The limits of all users, or groups, that have none of their own.
+[[nodiscard]] std::vector<QuotaUse> list_default_quotas(db::Txn& txn, QuotaOwner kind);
+/// Changes them, in the words of set_quota(); everybody they concern is shown anew.
+Result<void> set_default_quota(db::Txn& txn, QuotaOwner kind, const text::Template& ask);
+
 /// The template of one.user.quota: VM=[...], DATASTORE=[ID=...,...], IMAGE=[ID=...,...],
 /// NETWORK=[ID=...,...]. Touches
 /// the owner. \returns kInvalid naming the attribute, kWrongState for user 0 and group 0

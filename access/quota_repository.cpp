@@ -10,9 +10,9 @@ constexpr double kDefaultLimit = -1;
 std::optional<double> find_limit(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
                                  const QuotaMetric& metric) {
   return txn.value<double>(
-      "SELECT limit_value FROM quota_limits WHERE owner_kind = ? AND owner_id = ? "
-      "AND section = ? AND key = ? AND metric = ?",
-      kind, owner, metric.section, metric.key, metric.metric);
+      "SELECT limit_value FROM quota_limits WHERE owner_kind = ? AND owner_id IN (?, ?) "
+      "AND section = ? AND key = ? AND metric = ? ORDER BY owner_id DESC LIMIT 1",
+      kind, owner, kDefaultOwner, metric.section, metric.key, metric.metric);
 }
 
 double find_usage(db::Txn& txn, QuotaOwner kind, std::int64_t owner, const QuotaMetric& metric) {

@@ -159,6 +159,8 @@ Result<void> delete_user(db::Txn& txn, UserId id) {
     return fail(Errc::kWrongState,
                 "User [{}] cannot be deleted: it owns {} VMs, {} images and {} virtual networks",
                 id, vms, images, networks);
+  for (const GroupId group : TRY(find_user(txn, id)).groups)
+    internal::end_group_admin(txn, group, id);
   internal::erase_user(txn, id);
   return {};
 }
@@ -207,6 +209,7 @@ Result<void> set_primary_group(db::Txn& txn, UserId id, GroupId group) {
   if (!was_member) {
     std::erase(groups, user.group);
     groups.push_back(group);
+    internal::end_group_admin(txn, user.group, id);
   }
   internal::save_groups(txn, id, group, groups);
   internal::erase_useless_tokens(txn, id);
@@ -232,6 +235,7 @@ Result<void> remove_from_group(db::Txn& txn, UserId id, GroupId group) {
   std::vector<GroupId> groups = user.groups;
   if (std::erase(groups, group) == 0)
     return fail(Errc::kInvalid, "User [{}] is not in group [{}]", id, group);
+  internal::end_group_admin(txn, group, id);
   internal::save_groups(txn, id, user.group, groups);
   internal::erase_useless_tokens(txn, id);
   return {};

@@ -13,6 +13,8 @@
 #include "datastore/image_service.h"
 #include "db/database.h"
 #include "network/network_service.h"
+#include "site/hook.h"
+#include "site/vdc.h"
 #include "snapshots/snapshot_service.h"
 #include "view/view.h"
 
@@ -32,6 +34,8 @@ struct Services {
   /// Where clients find this daemon; any thread, while it serves.
   std::function<std::string()> endpoint = [] { return std::string{}; };
   network::NetworkService networks{};
+  site::VdcRights vdc_rights = {};  ///< what VDCs let their groups do
+  site::HookSettings hooks = {};
 };
 
 /// One call under way. On the readers lane `view` is there and no transaction; on the store lane

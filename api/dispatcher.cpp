@@ -9,8 +9,12 @@
 
 #include "access/users.h"
 #include "api/codec.h"
+#include "api/internal/call_info_xml.h"
+#include "api/internal/multicall.h"
 #include "api/xmlrpc_scan.h"
 #include "base/log.h"
+#include "events/outbox.h"
+#include "site/hook.h"
 
 namespace neph::api {
 namespace {
@@ -18,6 +22,8 @@ namespace {
 /// Calls without a session have a name or two for parameters; nothing larger is parsed for a
 /// stranger.
 constexpr std::size_t kStrangersBytesMax = 4096;
+/// Calls within a multicall have sessions, but it must be parsed to find them.
+constexpr std::size_t kMulticallBytesMax = 16'384;
 /// A hash takes about 50 ms on one thread, so the last of these waits for some three seconds.
 constexpr std::size_t kHashesMax = 64;
 
@@ -86,6 +92,7 @@ struct Dispatcher::Request {
   const MethodRow<Call>* row = nullptr;
   access::Actor actor;
   BoundCall<Call> bound;
+  std::vector<Value> params;  ///< kept only where a hook might want to know them
   std::string password_hash;
 };
 
@@ -106,6 +113,7 @@ void Dispatcher::begin(const RequestPtr& request) {
   request->call.emplace(std::move(*scanned));
   const ScannedCall& call = *request->call;
   if (registry_.is_introspection(call.method())) return introspect(request);
+  if (call.method() == kMulticall) return multicall(request);
 
   const auto row = registry_.find(call.method());
   if (!row) return request->refuse(row.error());
@@ -125,6 +133,38 @@ void Dispatcher::introspect(const RequestPtr& request) {
   const auto value = registry_.answer_introspection(parsed->method, parsed->params);
   if (!value) return request->refuse(value.error());
   request->answer(value_reply(*value));
+}
+
+/// Each call within has a session of its own and goes the way of any other, one after the other.
+struct Dispatcher::Several {
+  std::vector<std::string> calls;
+  std::vector<std::string> replies;
+};
+
+void Dispatcher::multicall(const RequestPtr& request) {
+  if (request->call->body().size() > kMulticallBytesMax) {
+    return request->refuse(Fault{FaultCode::kLimit,
+                                 fmt::format("system.multicall may have {} bytes at most",
+                                             kMulticallBytesMax)});
+  }
+  const auto parsed = parse_call(*request->call);
+  if (!parsed) return request->refuse(parsed.error());
+  auto calls = calls_in(*parsed);
+  if (!calls) return request->refuse(calls.error());
+  auto several = std::make_shared<Several>();
+  several->calls = std::move(*calls);
+  run_next(request, several);
+}
+
+void Dispatcher::run_next(const RequestPtr& request, const std::shared_ptr<Several>& several) {
+  const std::size_t next = several->replies.size();
+  if (next == several->calls.size()) return request->answer(multicall_reply(several->replies));
+  handle(several->calls[next], request->peer, [this, request, several](std::string reply) {
+    request->guard([&] {
+      several->replies.push_back(std::move(reply));
+      run_next(request, several);
+    });
+  });
 }
 
 /// Methods that need no session, and calls that lack the session they need: those are only told
@@ -168,6 +208,8 @@ void Dispatcher::parse(const RequestPtr& request) {
 
   const MethodInfo& info = request->row->info;
   if (info.mode == Mode::kRead) return read(request);
+  const bool has_hooks = services_.publisher.current()->pool(ObjectKind::kHook).size() > 0;
+  if (has_hooks) request->params = parsed->params;
   const std::string* password = find_password(info, parsed->params);
   const bool is_kept = password != nullptr && password->empty() && info.keeps_password;
   if (password == nullptr || is_kept) return write(request);
@@ -207,12 +249,21 @@ Result<Answer> Dispatcher::work(const RequestPtr& request, db::Txn& txn) {
   try {
     Call call(services_, request->actor, services_.publisher.current(), &txn);
     call.password_hash = std::move(request->password_hash);
-    return request->bound(call);
+    auto answer = request->bound(call);
+    if (answer) tell_hooks(request, txn, *answer);
+    return answer;
   } catch (const db::Failure&) {
     throw;  // the database rolls back and answers it
   } catch (const std::exception& problem) {
     return fail_because(Errc::kInternal, problem.what(), "{}", kUnexpected);
   }
+}
+
+/// In the transaction of the call, so that what did not happen is not told.
+void Dispatcher::tell_hooks(const RequestPtr& request, db::Txn& txn, const Answer& answer) {
+  const MethodInfo& info = request->row->info;
+  if (request->params.empty() || !site::has_hook_for(txn, info.name)) return;
+  events::record_call(txn, info.name, call_info_xml(info, request->params, answer));
 }
 
 }  // namespace neph::api

@@ -32,7 +32,10 @@ class Dispatcher {
   using RequestPtr = std::shared_ptr<Request>;
 
   void begin(const RequestPtr& request);
+  struct Several;
   void introspect(const RequestPtr& request);
+  void multicall(const RequestPtr& request);
+  void run_next(const RequestPtr& request, const std::shared_ptr<Several>& several);
   void run_open(const RequestPtr& request);
   void authenticated(const RequestPtr& request, Result<access::Actor> actor);
   void run(const RequestPtr& request);
@@ -41,6 +44,7 @@ class Dispatcher {
   void read(const RequestPtr& request);
   void write(const RequestPtr& request);
   [[nodiscard]] Result<Answer> work(const RequestPtr& request, db::Txn& txn);
+  void tell_hooks(const RequestPtr& request, db::Txn& txn, const Answer& answer);
 
   const Registry<Call>& registry_;
   Services services_;

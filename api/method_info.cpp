@@ -83,7 +83,8 @@ std::string to_markdown(std::vector<const MethodInfo*> methods) {
   std::sort(methods.begin(), methods.end(),
             [](const MethodInfo* a, const MethodInfo* b) { return a->name < b->name; });
   std::string out{kPreface};
-  for (const MethodInfo* method : methods) append_section(out, *method);
+  for (const MethodInfo* method : methods)
+    if (method->is_provided) append_section(out, *method);
   return out;
 }
 

@@ -44,6 +44,7 @@ struct MethodInfo {
   bool is_guarded = false;  ///< a right is checked before the handler, or anybody may call it
   std::vector<LegacyCode> legacy_codes;
   bool keeps_password = false;  ///< an empty password is no new one
+  bool is_provided = true;      ///< false: it is known, and answers why it is not there
 
   [[nodiscard]] bool has_session() const { return mode != Mode::kOpen; }
 };
@@ -55,7 +56,7 @@ struct MethodInfo {
 /// One line for people: `one.vm.info(session, vm, [decrypt])`.
 [[nodiscard]] std::string call_line(const MethodInfo& info);
 
-/// The text of docs/api.md: one section per method, sorted by name.
+/// The text of docs/api.md: one section per method that is provided, sorted by name.
 [[nodiscard]] std::string to_markdown(std::vector<const MethodInfo*> methods);
 
 }  // namespace neph::api

@@ -21,7 +21,13 @@ Registry<Call> make_registry() {
   add_job_methods(registry);
   add_disk_methods(registry);
   add_check_methods(registry);
+  add_document_methods(registry);
+  add_vdc_methods(registry);
+  add_vm_group_methods(registry);
+  add_market_methods(registry);
+  add_hook_methods(registry);
   add_empty_pool_methods(registry);
+  add_methods_not_provided(registry);
   return registry;
 }
 

@@ -3,6 +3,10 @@
 #include "api/internal/object_name.h"
 #include "compute/vm_template.h"
 #include "network/security_group.h"
+#include "site/document.h"
+#include "site/hook.h"
+#include "site/vdc.h"
+#include "site/vm_group.h"
 #include "text/xml_writer.h"
 
 namespace neph::api {
@@ -44,6 +48,10 @@ Result<access::Subject> find_in_rows(Call& call, ObjectKind kind, std::int64_t i
       return as_subject(network::find_security_group(txn, SecurityGroupId{id}));
     case ObjectKind::kUser: return as_subject(access::find_user(txn, UserId{id}));
     case ObjectKind::kGroup: return as_subject(access::find_group(txn, GroupId{id}));
+    case ObjectKind::kDocument: return as_subject(site::find_document(txn, DocumentId{id}));
+    case ObjectKind::kVdc: return as_subject(site::find_vdc(txn, VdcId{id}));
+    case ObjectKind::kVmGroup: return as_subject(site::find_vm_group(txn, VmGroupId{id}));
+    case ObjectKind::kHook: return as_subject(site::find_hook(txn, HookId{id}));
     case ObjectKind::kAcl:
     case ObjectKind::kSnapshot:
     case ObjectKind::kJob:
@@ -69,6 +77,15 @@ Result<void> authorize(Call& call, access::Op op, const access::Subject& subject
 
 Result<void> need(Call& call, access::Op op, ObjectKind kind, std::int64_t id) {
   return authorize(call, op, TRY(find_subject(call, kind, id)));
+}
+
+Result<void> need_despite_lock(Call& call, access::Op op, ObjectKind kind, std::int64_t id) {
+  return access::authorize_despite_lock(call.txn(), call.actor(), op,
+                                        TRY(find_subject(call, kind, id)));
+}
+
+Result<access::Subject> subject_of(Call& call, ObjectKind kind, std::int64_t id) {
+  return find_subject(call, kind, id);
 }
 
 Result<void> need(Call& call, access::Op op, const access::Subject& subject) {
@@ -97,7 +114,12 @@ Result<void> need_all(Call& call, access::Op op, access::Resource resource) {
 }
 
 Result<void> need_create(Call& call, access::Resource resource) {
-  return need_all(call, access::Op::kCreate, resource);
+  access::Subject fresh;
+  fresh.kind = resource;
+  // What the caller makes belongs to his group, so a rule about that group counts.
+  fresh.group = call.actor().group;
+  fresh.permissions = access::Permissions{0};
+  return authorize(call, access::Op::kCreate, fresh);
 }
 
 Result<void> need_admin(Call& call) {
@@ -117,7 +139,10 @@ Result<EscapedText> show(Call& call, ObjectKind kind, std::int64_t id) {
 Result<EscapedText> list(Call& call, ObjectKind kind, std::string_view tag,
                          const view::ListAsk& ask) {
   const auto entries = TRY(view::select(call.view(), kind, call.actor(), ask));
-  return as_document(view::pool_document(tag, entries, ask.is_full));
+  std::string_view ending;
+  if (kind == ObjectKind::kUser) ending = call.view().default_user_quotas;
+  if (kind == ObjectKind::kGroup) ending = call.view().default_group_quotas;
+  return as_document(view::pool_document(tag, entries, ask.is_full, ending));
 }
 
 Result<bool> is_append(std::int64_t update_type) {

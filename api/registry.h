@@ -172,6 +172,8 @@ class MethodBuilder {
     info_.right = "none";
     return set(info_.is_guarded, true);
   }
+  /// The method answers nothing but why it does not exist here.
+  MethodBuilder& not_provided() { return set(info_.is_provided, false); }
   /// An empty password means that the old one stays. Without it such a call is refused.
   MethodBuilder& keeps_password() { return set(info_.keeps_password, true); }
   MethodBuilder& legacy_code(Errc kind, int code) {
@@ -291,6 +293,7 @@ class Registry {
 
   [[nodiscard]] Value list_methods() const {
     std::vector<std::string> names(kIntrospection.begin(), kIntrospection.end());
+    names.emplace_back("system.multicall");  // the dispatcher's
     for (const auto& [name, row] : rows_) names.push_back(name);
     std::sort(names.begin(), names.end());
     Array listed;

@@ -35,6 +35,10 @@ using AddressRangeId = Id<struct AddressRangeTag>;  ///< number of a range withi
 using SecurityGroupId = Id<struct SecurityGroupTag>;
 using SnapshotId = Id<struct SnapshotTag>;
 using JobId = Id<struct JobTag>;
+using DocumentId = Id<struct DocumentTag>;
+using VdcId = Id<struct VdcTag>;
+using VmGroupId = Id<struct VmGroupTag>;
+using HookId = Id<struct HookTag>;
 
 /// Every kind of object a transaction can touch. Reaches the event log: append-only.
 enum class ObjectKind {
@@ -52,6 +56,10 @@ enum class ObjectKind {
   kQuota = 12,
   kNetwork = 13,
   kSecurityGroup = 14,
+  kDocument = 20,
+  kVdc = 21,
+  kVmGroup = 22,
+  kHook = 23,
 };
 
 }  // namespace neph

@@ -1,12 +1,14 @@
 #include "compute/placement.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
 #include "datastore/image.h"
 #include "scheduler/placement.h"
+#include "site/vm_group.h"
 
 namespace neph::compute {
 namespace {
@@ -60,14 +62,21 @@ std::vector<scheduler::DatastoreCandidate> datastore_candidates(db::Txn& txn) {
   return candidates;
 }
 
-scheduler::PendingVm pending_of(const Vm& vm) {
+/// Both must hold.
+std::string both(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return a + b;
+  return fmt::format("({}) & ({})", a, b);
+}
+
+scheduler::PendingVm pending_of(db::Txn& txn, const Vm& vm) {
   scheduler::PendingVm pending;
   pending.id = vm.id;
   pending.cpu_percent = static_cast<std::int64_t>(vm.cpu * 100);
   pending.memory_kb = vm.memory_mb * 1024;
   pending.disk_mb = vm.disk_mb;
   pending.requirements = vm.user_attributes.get("SCHED_REQUIREMENTS");
-  pending.automatic_requirements = vm.attributes.get("AUTOMATIC_REQUIREMENTS");
+  pending.automatic_requirements =
+      both(vm.attributes.get("AUTOMATIC_REQUIREMENTS"), site::host_requirement(txn, vm.id));
   pending.rank = vm.user_attributes.get("SCHED_RANK");
   pending.datastore_requirements = vm.user_attributes.get("SCHED_DS_REQUIREMENTS");
   pending.datastore_rank = vm.user_attributes.get("SCHED_DS_RANK");
@@ -81,12 +90,24 @@ void say_why(db::Txn& txn, VmId id, const std::string& reason) {
   save_vm(txn, *vm);
 }
 
-}  // namespace
+/// Takes those out of `ids` that can be placed at once. Of a VM group only one can: where the next
+/// one may go follows from where that one went.
+std::vector<VmId> take_round(db::Txn& txn, std::vector<VmId>& ids) {
+  std::set<VmGroupId> groups;
+  std::vector<VmId> round, rest;
+  for (const VmId id : ids) {
+    const auto role = site::role_of(txn, id);
+    const bool is_first = !role || groups.insert(role->group).second;
+    (is_first ? round : rest).push_back(id);
+  }
+  ids = std::move(rest);
+  return round;
+}
 
-void place_pending(db::Txn& txn, VmService& vms) {
+void place(db::Txn& txn, VmService& vms, const std::vector<VmId>& ids) {
   std::vector<scheduler::PendingVm> pending;
-  for (const VmId id : list_pending_vms(txn)) {
-    if (const auto vm = find_vm(txn, id)) pending.push_back(pending_of(*vm));
+  for (const VmId id : ids) {
+    if (const auto vm = find_vm(txn, id)) pending.push_back(pending_of(txn, *vm));
   }
   if (pending.empty()) return;
   const auto plan = scheduler::plan(
@@ -103,6 +124,13 @@ void place_pending(db::Txn& txn, VmService& vms) {
     }
   }
   for (const auto& refusal : plan.refusals) say_why(txn, refusal.vm, refusal.reason);
+}
+
+}  // namespace
+
+void place_pending(db::Txn& txn, VmService& vms) {
+  auto ids = list_pending_vms(txn);
+  while (!ids.empty()) place(txn, vms, take_round(txn, ids));
 }
 
 void promote_waiting_for(db::Txn& txn, ImageId image) {

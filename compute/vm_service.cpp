@@ -12,6 +12,7 @@
 #include "compute/restricted.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
+#include "site/vm_group.h"
 
 namespace neph::compute {
 namespace {
@@ -149,7 +150,10 @@ Result<void> check_disks_at_rest(db::Txn& txn, const Vm& vm) {
 Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const NewVmAsk& ask) {
   NewVm fresh = TRY(read_new_vm(txn, actor, settings_, ask));
   CHECK_OK(check_new_quota(txn, fresh));
-  return insert_new_vm(txn, std::move(fresh));
+  const auto role = TRY(site::find_role(txn, actor, fresh.vm.attributes));
+  const VmId id = TRY(insert_new_vm(txn, std::move(fresh)));
+  if (role) site::join_role(txn, id, *role);
+  return id;
 }
 
 Result<void> VmService::deploy(db::Txn& txn, UserId by, const DeployAsk& ask) {

@@ -11,6 +11,8 @@
 #include "daemon/demo.h"
 #include "daemon/drivers.h"
 #include "daemon/files.h"
+#include "events/outbox.h"
+#include "site/hook.h"
 #include "snapshots/thaw.h"
 
 namespace neph::daemon {
@@ -40,7 +42,15 @@ ThreadLanes::Sizes sizes_of(const Config& config) {
   return sizes;
 }
 
+/// With the directory that is meant when none is named.
+site::HookSettings hooks_of(const Config& config) {
+  site::HookSettings hooks = config.hooks;
+  if (hooks.directory.empty()) hooks.directory = config.state / "hooks";
+  return hooks;
+}
+
 Result<void> ensure_directories(const Config& config) {
+  CHECK_OK(ensure_directory(hooks_of(config).directory, Privacy::kGroup));
   CHECK_OK(ensure_directory(config.images.datastores, Privacy::kGroup));
   const fs::path root = embedded_root_of(config);
   if (root.empty()) return {};
@@ -90,13 +100,24 @@ struct Application::Rooms {
         dispatcher(registry, services(), store, lanes),
         runner(store, lanes, board, config.jobs),
         watcher(store, lanes, vms),
-        meter(store, lanes, images, config.datastore_interval) {}
+        meter(store, lanes, images, config.datastore_interval),
+        courier(store, lanes, [this](db::Txn& txn, const events::Event& event) {
+          site::deliver(txn, [this](ObjectKind kind, std::int64_t id) {
+            return document_of(kind, id);
+          }, event);
+        }) {}
 
   [[nodiscard]] std::optional<access::User> find_user(std::string_view name) const {
     const auto view = publisher.current();
     const auto found = view->users_by_name.find(name);
     if (found == view->users_by_name.end()) return std::nullopt;
     return found->second;
+  }
+
+  /// As clients see an object; empty when there is none.
+  [[nodiscard]] std::string document_of(ObjectKind kind, std::int64_t id) const {
+    const auto entry = publisher.current()->find(kind, id);
+    return entry ? (*entry)->full : std::string{};
   }
 
   [[nodiscard]] api::Services services() {
@@ -110,7 +131,9 @@ struct Application::Rooms {
             .version = kOpenNebulaVersion,
             .configuration = shown_configuration(config),
             .endpoint = [this] { return endpoint_of(config.http.address, http->port()); },
-            .networks = network::NetworkService(config.networks)};
+            .networks = network::NetworkService(config.networks),
+            .vdc_rights = config.vdc_rights,
+            .hooks = hooks_of(config)};
   }
 
   Result<void> fill(const fs::path& demo_image);
@@ -136,6 +159,7 @@ struct Application::Rooms {
   jobs::Runner runner;
   compute::Watcher watcher;
   DatastoreMeter meter;
+  events::Courier courier;
   std::optional<api::HttpServer> http;
   StartReport report;
   bool is_stopped = false;
@@ -160,6 +184,7 @@ Result<void> Application::Rooms::serve() {
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : checks.job_kinds()) runner.add(std::move(kind));
+  runner.add(site::hook_job(hooks_of(config), clock));
   http.emplace(config.http, clock,
                [this](std::string body, std::string peer, api::HttpServer::Answer answer) {
                  dispatcher.handle(std::move(body), peer, std::move(answer));
@@ -168,6 +193,7 @@ Result<void> Application::Rooms::serve() {
   // whatever writes; calls come last.
   snapshots::thaw_interrupted(store, lanes, drivers.catalogue(), [this] { runner.start(); });
   watcher.start();
+  courier.start();
   meter.start();
   CHECK_OK(http->start());
   report.endpoint = endpoint_of(config.http.address, http->port());

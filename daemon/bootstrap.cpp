@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "compute/host.h"
 #include "daemon/files.h"
+#include "site/vdc.h"
 
 namespace neph::daemon {
 namespace {
@@ -74,6 +75,7 @@ Result<void> fill(db::Txn& txn, const access::Bootstrap& people, const Config& c
                   const datastore::ImageService& images) {
   CHECK_OK(access::bootstrap(txn, people));
   compute::bootstrap_clusters(txn);
+  site::bootstrap_vdcs(txn);
   CHECK_OK(images.bootstrap(txn));
   if (config.embedded_host == EmbeddedHost::kYes) insert_embedded_host(txn, config);
   return {};

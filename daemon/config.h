@@ -15,6 +15,8 @@
 #include "drivers/hypervisor/driver.h"
 #include "jobs/runner.h"
 #include "network/settings.h"
+#include "site/hook.h"
+#include "site/vdc.h"
 #include "snapshots/snapshot_service.h"
 #include "text/template.h"
 
@@ -38,6 +40,8 @@ struct Config {
   compute::Settings vms;
   network::Settings networks;
   snapshots::Settings snapshots;
+  site::VdcRights vdc_rights;
+  site::HookSettings hooks;         ///< `directory` empty: below the state directory
   jobs::Runner::Limits jobs;
   ThreadLanes::Sizes lanes;
 

@@ -25,6 +25,8 @@ using Vms = compute::Settings;
 using Snapshots = snapshots::Settings;
 using Limits = jobs::Runner::Limits;
 using Sizes = ThreadLanes::Sizes;
+using Rights = site::VdcRights;
+using Hooks = site::HookSettings;
 
 /// Where the value of a key lives: a member, or a member of a member.
 template <auto... kMembers>
@@ -117,6 +119,19 @@ constexpr ConfigKey attributes(std::string_view name, std::string_view doc) {
             return {};
           },
           [](const Config& config) -> Values { return Place::in(config); }};
+}
+
+/// What VDCs let their groups do.
+template <class Place>
+constexpr ConfigKey rights(std::string_view name, std::string_view doc) {
+  return {name, "USE, MANAGE, ADMIN or CREATE, joined with +, or nothing", doc, Times::kOnce,
+          [](Config& config, const Values& values) -> Result<void> {
+            const auto found = rights_from(values[0]);
+            if (!found) return wrong_form();
+            Place::in(config) = *found;
+            return {};
+          },
+          [](const Config& config) -> Values { return {text_of_rights(Place::in(config))}; }};
 }
 
 constexpr auto kPrefixes = std::to_array<std::string_view>({"hd", "sd", "vd", "xvd"});
@@ -344,7 +359,46 @@ const std::vector<ConfigKey> kImageKeys = {
         "QEMU_IMG", "a program", "The qemu-img to use, by path or by name."),
 };
 
+Result<void> set_vm_defaults(Config& config, const Values& values) {
+  config.vms.vm_defaults = {};
+  for (const auto& value : values) {
+    const auto defaults = text::Template::parse(value);
+    if (!defaults) return wrong_form();
+    config.vms.vm_defaults.merge(*defaults);
+  }
+  return {};
+}
+
+Values show_vm_defaults(const Config& config) { return {config.vms.vm_defaults.to_text()}; }
+
+const std::vector<ConfigKey> kSiteKeys = {
+    rights<At<&Config::vdc_rights, &Rights::cluster_host>>("DEFAULT_VDC_CLUSTER_HOST_ACL",
+        "Right of a VDC's groups on the hosts of its clusters."),
+    rights<At<&Config::vdc_rights, &Rights::cluster_network>>("DEFAULT_VDC_CLUSTER_NET_ACL",
+        "On their networks."),
+    rights<At<&Config::vdc_rights, &Rights::cluster_datastore>>(
+        "DEFAULT_VDC_CLUSTER_DATASTORE_ACL", "On their datastores."),
+    rights<At<&Config::vdc_rights, &Rights::host>>("DEFAULT_VDC_HOST_ACL",
+        "Right of a VDC's groups on its single hosts."),
+    rights<At<&Config::vdc_rights, &Rights::network>>("DEFAULT_VDC_VNET_ACL",
+        "On its single networks."),
+    rights<At<&Config::vdc_rights, &Rights::datastore>>("DEFAULT_VDC_DATASTORE_ACL",
+        "On its single datastores."),
+    text<At<&Config::hooks, &Hooks::directory>, Empty::kAllowed>("HOOK_LOCATION", "a directory",
+        "Programs of hooks lie in it, nowhere else; empty: hooks in STATE_DIR."),
+    number<At<&Config::hooks, &Hooks::running_max>, 1, 64>("HOOK_THREADS", "a number from 1 to 64",
+        "Hooks that run at a time."),
+    duration<At<&Config::hooks, &Hooks::time_max>, 1000, 1>("HOOK_TIMEOUT", "seconds, 1 or more",
+        "A hook that names no TIMEOUT is ended after so long."),
+    number<At<&Config::hooks, &Hooks::log_length>, 1, 1000>("HOOK_LOG_RETENTION",
+        "a number from 1 to 1000", "Executions kept of each hook."),
+};
+
 const std::vector<ConfigKey> kComputeKeys = {
+    {"VM_DEFAULTS", "attributes of a VM, as in a template",
+     "What VMs have that say nothing of it, as in OpenNebula's vmm_exec_kvm.conf: FEATURES,"
+     " GRAPHICS, CPU_MODEL and the like; may be given again.",
+     Times::kMany, &set_vm_defaults, &show_vm_defaults},
     text<At<&Config::vms, &Vms::default_machine>>("DEFAULT_MACHINE", "a machine type of QEMU",
         "Machine of VMs that name none in OS/MACHINE."),
     {"CPU_OVERCOMMIT", "a factor up to 100",
@@ -397,6 +451,7 @@ const std::vector<ConfigKey>& config_keys() {
     std::vector<ConfigKey> all = kServerKeys;
     all.insert(all.end(), kImageKeys.begin(), kImageKeys.end());
     all.insert(all.end(), kComputeKeys.begin(), kComputeKeys.end());
+    all.insert(all.end(), kSiteKeys.begin(), kSiteKeys.end());
     return all;
   }();
   return keys;

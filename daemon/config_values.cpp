@@ -4,10 +4,14 @@
 #include <array>
 #include <charconv>
 
+#include "access/permissions.h"
+
 namespace neph::daemon {
 namespace {
 
 constexpr int kOctal = 8;
+constexpr std::array kRights = {access::Op::kUse, access::Op::kManage, access::Op::kAdmin,
+                                access::Op::kCreate};
 
 template <class Number>
 std::optional<Number> whole_number(std::string_view text, int base) {
@@ -59,6 +63,31 @@ std::vector<std::string> words_of(std::string_view text) {
     begin = text.find_first_not_of(kBetween, end);
   }
   return words;
+}
+
+std::optional<std::int64_t> rights_from(std::string_view text) {
+  if (text.empty() || text == "-") return 0;
+  std::int64_t rights = 0;
+  std::string words(text);
+  std::replace(words.begin(), words.end(), '+', ' ');
+  for (const auto& word : words_of(words)) {
+    const auto found = std::find_if(kRights.begin(), kRights.end(), [&](access::Op op) {
+      return access::name_of(op) == upper(word);
+    });
+    if (found == kRights.end()) return std::nullopt;
+    rights |= static_cast<std::int64_t>(*found);
+  }
+  return rights;
+}
+
+std::string text_of_rights(std::int64_t rights) {
+  std::string text;
+  for (const auto op : kRights) {
+    if ((rights & static_cast<std::int64_t>(op)) == 0) continue;
+    text += text.empty() ? "" : "+";
+    text += access::name_of(op);
+  }
+  return text;
 }
 
 std::string upper(std::string_view text) {

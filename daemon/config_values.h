@@ -18,6 +18,9 @@ namespace neph::daemon {
 [[nodiscard]] std::optional<int> umask_from(std::string_view text);
 /// Parts between commas or blanks, without empty ones.
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text);
+/// Bits of ACL rules in "USE+MANAGE"; 0 for "" and "-".
+[[nodiscard]] std::optional<std::int64_t> rights_from(std::string_view text);
+[[nodiscard]] std::string text_of_rights(std::int64_t rights);
 [[nodiscard]] std::string upper(std::string_view text);
 [[nodiscard]] std::string lower(std::string_view text);
 

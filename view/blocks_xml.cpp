@@ -88,6 +88,17 @@ void write_permissions(text::XmlWriter& xml, access::Permissions permissions) {
   xml.close();
 }
 
+void write_lock(text::XmlWriter& xml, const access::Lock& lock) {
+  if (!lock.is_set()) return;
+  xml.open("LOCK");
+  xml.element("LOCKED", static_cast<std::int64_t>(lock.level));
+  xml.element("OWNER", lock.owner.value);
+  xml.element("TIME", lock.since.seconds());
+  // Requests have no numbers here; clients only show it.
+  xml.element("REQ_ID", std::int64_t{-1});
+  xml.close();
+}
+
 void write_quotas(text::XmlWriter& xml, const std::vector<QuotaUse>& quotas) {
   write_section(xml, quotas, {"DATASTORE_QUOTA", "DATASTORE", kDatastoreMetrics});
   write_section(xml, quotas, {"NETWORK_QUOTA", "NETWORK", kNetworkMetrics});
@@ -95,9 +106,10 @@ void write_quotas(text::XmlWriter& xml, const std::vector<QuotaUse>& quotas) {
   write_section(xml, quotas, {"IMAGE_QUOTA", "IMAGE", kImageMetrics});
 }
 
-void write_default_quotas(text::XmlWriter& xml, std::string_view tag) {
+void write_default_quotas(text::XmlWriter& xml, std::string_view tag,
+                          const std::vector<QuotaUse>& quotas) {
   xml.open(tag);
-  write_quotas(xml, {});
+  write_quotas(xml, quotas);
   xml.close();
 }
 

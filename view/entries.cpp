@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "access/groups.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
 #include "view/internal/blocks.h"
@@ -30,7 +31,8 @@ EntryPtr entry_of(Subject subject, std::string full, std::string brief = {}) {
 
 Result<EntryPtr> read_user(db::Txn& txn, UserId id) {
   const UserFacts facts{TRY(access::find_user(txn, id)),
-                        access::list_quotas(txn, access::QuotaOwner::kUser, id.value)};
+                        access::list_quotas(txn, access::QuotaOwner::kUser, id.value),
+                        access::list_default_quotas(txn, access::QuotaOwner::kUser)};
   const auto& user = facts.user;
   Subject subject = {Resource::kUser, id.value, user.name, id, user.group, Permissions{0600}, {}};
   return entry_of(std::move(subject), user_xml(facts), user_brief_xml(facts));
@@ -38,7 +40,9 @@ Result<EntryPtr> read_user(db::Txn& txn, UserId id) {
 
 Result<EntryPtr> read_group(db::Txn& txn, GroupId id) {
   const GroupFacts facts{TRY(access::find_group(txn, id)),
-                         access::list_quotas(txn, access::QuotaOwner::kGroup, id.value)};
+                         access::list_quotas(txn, access::QuotaOwner::kGroup, id.value),
+                         access::list_admins(txn, id),
+                         access::list_default_quotas(txn, access::QuotaOwner::kGroup)};
   return entry_of({Resource::kGroup, id.value, facts.group.name, {}, id, Permissions{0040}, {}},
                   group_xml(facts), group_brief_xml(facts));
 }
@@ -116,6 +120,34 @@ Result<EntryPtr> read_security_group(db::Txn& txn, SecurityGroupId id) {
       TRY(network::find_security_group(txn, id)), {}, network::list_vms_in(txn, id)};
   facts.names = names_of(txn, facts.group.owner, facts.group.group);
   return entry_of(network::subject_of(facts.group), security_group_xml(facts));
+}
+
+Result<EntryPtr> read_document(db::Txn& txn, DocumentId id) {
+  DocumentFacts facts{TRY(site::find_document(txn, id)), {},
+                      access::find_lock(txn, Resource::kDocument, id.value)};
+  facts.names = names_of(txn, facts.document.owner, facts.document.group);
+  Entry entry = *entry_of(site::subject_of(facts.document), document_xml(facts));
+  entry.type = facts.document.type;
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+Result<EntryPtr> read_vdc(db::Txn& txn, VdcId id) {
+  const auto vdc = TRY(site::find_vdc(txn, id));
+  return entry_of(site::subject_of(vdc), vdc_xml(vdc));
+}
+
+Result<EntryPtr> read_hook(db::Txn& txn, HookId id) {
+  const HookFacts facts{TRY(site::find_hook(txn, id)),
+                        access::find_lock(txn, Resource::kHook, id.value),
+                        site::list_executions(txn, id)};
+  return entry_of(site::subject_of(facts.hook), hook_xml(facts), hook_brief_xml(facts));
+}
+
+Result<EntryPtr> read_vm_group(db::Txn& txn, VmGroupId id) {
+  VmGroupFacts facts{TRY(site::find_vm_group(txn, id)), {},
+                     access::find_lock(txn, Resource::kVmGroup, id.value)};
+  facts.names = names_of(txn, facts.vm_group.owner, facts.vm_group.group);
+  return entry_of(site::subject_of(facts.vm_group), vm_group_xml(facts));
 }
 
 Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
@@ -219,6 +251,14 @@ Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
       return read_snapshot(txn, SnapshotId{id});
     case ObjectKind::kJob:
       return read_job(txn, JobId{id});
+    case ObjectKind::kDocument:
+      return read_document(txn, DocumentId{id});
+    case ObjectKind::kVdc:
+      return read_vdc(txn, VdcId{id});
+    case ObjectKind::kHook:
+      return read_hook(txn, HookId{id});
+    case ObjectKind::kVmGroup:
+      return read_vm_group(txn, VmGroupId{id});
     case ObjectKind::kNetwork:
       return read_network(txn, NetworkId{id});
     case ObjectKind::kSecurityGroup:
@@ -249,6 +289,14 @@ std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
       return numbers_of(snapshots::list_snapshots(txn));
     case ObjectKind::kJob:
       return list_shown_jobs(txn);
+    case ObjectKind::kDocument:
+      return numbers_of(site::list_documents(txn));
+    case ObjectKind::kVdc:
+      return numbers_of(site::list_vdcs(txn));
+    case ObjectKind::kHook:
+      return numbers_of(site::list_hooks(txn));
+    case ObjectKind::kVmGroup:
+      return numbers_of(site::list_vm_groups(txn));
     case ObjectKind::kNetwork:
       return numbers_of(network::list_networks(txn));
     case ObjectKind::kSecurityGroup:
@@ -270,6 +318,8 @@ db::ChangeSet related_to(db::Txn& txn, const Entry& entry) {
   if (entry.state != static_cast<int>(compute::VmState::kDone)) return related;
   const auto vm = compute::find_vm(txn, VmId{entry.id});
   if (vm && vm->host.is_set()) related.touch(ObjectKind::kHost, vm->host);
+  if (const auto role = site::role_of(txn, VmId{entry.id}))
+    related.touch(ObjectKind::kVmGroup, role->group);
   for (const auto& disk : compute::list_disks(txn, VmId{entry.id})) {
     for (const auto id : snapshots_of(txn, disk)) related.touch(ObjectKind::kSnapshot, id);
   }

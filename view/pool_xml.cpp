@@ -15,7 +15,7 @@ void write_full(text::XmlWriter& xml, const Entry& entry) {
 }  // namespace
 
 std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
-                          bool is_full) {
+                          bool is_full, std::string_view ending) {
   text::XmlWriter xml;
   xml.open(tag);
   for (const auto& entry : entries) {
@@ -24,15 +24,16 @@ std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& ent
     else
       write_full(xml, *entry);
   }
-  if (tag == "USER_POOL") write_default_quotas(xml, "DEFAULT_USER_QUOTAS");
-  if (tag == "GROUP_POOL") write_default_quotas(xml, "DEFAULT_GROUP_QUOTAS");
+  xml.raw(ending);
   xml.close();
   return xml.take();
 }
 
-std::string default_quotas_document(std::string_view tag) {
+std::string default_quotas_document(access::QuotaOwner kind,
+                                    const std::vector<access::QuotaUse>& quotas) {
   text::XmlWriter xml;
-  write_default_quotas(xml, tag);
+  const bool is_user = kind == access::QuotaOwner::kUser;
+  write_default_quotas(xml, is_user ? "DEFAULT_USER_QUOTAS" : "DEFAULT_GROUP_QUOTAS", quotas);
   return xml.take();
 }
 

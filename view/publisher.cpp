@@ -13,7 +13,8 @@ constexpr ObjectKind kShown[] = {
     ObjectKind::kUser, ObjectKind::kGroup,     ObjectKind::kAcl,   ObjectKind::kCluster,
     ObjectKind::kHost, ObjectKind::kDatastore, ObjectKind::kImage, ObjectKind::kTemplate,
     ObjectKind::kVm,   ObjectKind::kSnapshot,  ObjectKind::kJob,   ObjectKind::kNetwork,
-    ObjectKind::kSecurityGroup};
+    ObjectKind::kSecurityGroup, ObjectKind::kDocument, ObjectKind::kVdc, ObjectKind::kHook,
+    ObjectKind::kVmGroup};
 
 /// What authenticators and methods read of a user. Quotas change with every VM, these hardly ever.
 bool is_same(const access::User& a, const access::User& b) {
@@ -92,6 +93,15 @@ EntryPtr publish_one(db::Txn& txn, View& view, ObjectKind kind, std::int64_t id)
   return nullptr;
 }
 
+void publish_default_quotas(db::Txn& txn, View& view) {
+  using access::QuotaOwner;
+  const auto document = [&](QuotaOwner kind) {
+    return default_quotas_document(kind, access::list_default_quotas(txn, kind));
+  };
+  view.default_user_quotas = document(QuotaOwner::kUser);
+  view.default_group_quotas = document(QuotaOwner::kGroup);
+}
+
 /// Keeps the last jobs that are over. Trimming in lots, so that not every job costs a walk.
 void forget_old_jobs(View& view) {
   Pool& jobs = view.pools[ObjectKind::kJob];
@@ -119,6 +129,7 @@ void Publisher::load(db::Txn& txn) {
   auto next = std::make_shared<View>();
   next->board = &board_;
   next->acls = access::list_acls(txn);
+  publish_default_quotas(txn, *next);
   std::set<UserId> users;
   for (const auto id : access::list_users(txn)) users.insert(id);
   if (auto read = changed_users(txn, *next, users)) put_users(*next, std::move(*read));
@@ -141,6 +152,7 @@ void Publisher::publish(db::Txn& txn, const db::ChangeSet& changes) {
   auto next = std::make_shared<View>(*current());
   publish_users(txn, *next, changes);
   if (changes.has(ObjectKind::kAcl)) next->acls = access::list_acls(txn);
+  if (changes.has(ObjectKind::kQuota)) publish_default_quotas(txn, *next);
   db::ChangeSet related;
   for (const auto& [kind, id] : changes.all()) {
     if (kind == ObjectKind::kQuota) continue;

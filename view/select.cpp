@@ -46,6 +46,14 @@ std::string_view what(ObjectKind kind) {
       return "virtual network";
     case ObjectKind::kSecurityGroup:
       return "security group";
+    case ObjectKind::kDocument:
+      return "document";
+    case ObjectKind::kVdc:
+      return "VDC";
+    case ObjectKind::kVmGroup:
+      return "vm group";
+    case ObjectKind::kHook:
+      return "hook";
   }
   return "object";
 }
@@ -168,6 +176,7 @@ Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind, const ac
     if (entry->id < window.from) return false;
     if (entry->id > window.to) return true;
     if (!matches_state(kind, entry->state, ask.vm_state)) return true;
+    if (ask.type && entry->type != *ask.type) return true;
     if (!matches_owner(entry->subject, actor, ask.filter)) return true;
     if (!may_see(view, kind, actor, *entry)) return true;
     if (window.skip-- > 0) return true;

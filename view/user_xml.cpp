@@ -27,7 +27,7 @@ std::string user_xml(const UserFacts& facts) {
   xml.open("USER");
   write_identity(xml, facts.user);
   write_quotas(xml, facts.quotas);
-  write_default_quotas(xml, "DEFAULT_USER_QUOTAS");
+  write_default_quotas(xml, "DEFAULT_USER_QUOTAS", facts.default_quotas);
   xml.close();
   return xml.take();
 }

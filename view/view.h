@@ -15,6 +15,7 @@
 
 #include "access/directory.h"
 #include "access/permissions.h"
+#include "access/quota.h"
 #include "db/store.h"
 #include "jobs/progress_board.h"
 #include "snapshots/snapshot.h"
@@ -42,6 +43,7 @@ struct Entry {
   std::int64_t id = -1;
   access::Subject subject;
   int state = 0;              ///< VMs: STATE, for filters; jobs: JobState; snapshots: Phase
+  std::int64_t type = 0;      ///< documents: which application's
   std::string name;
   std::string full;
   std::string brief;          ///< empty: as `full`
@@ -96,6 +98,8 @@ struct View {
   std::vector<access::AclRule> acls;
   SharedMap<std::map<std::string, access::User, std::less<>>> users_by_name;
   SharedMap<std::map<UserId, access::User>> users;
+  std::string default_user_quotas;   ///< document
+  std::string default_group_quotas;
   const jobs::ProgressBoard* board = nullptr;  ///< outlives the view
 
   [[nodiscard]] const Pool& pool(ObjectKind kind) const;
@@ -110,6 +114,7 @@ struct ListAsk {
   std::int64_t end = -1;
   std::int64_t vm_state = -2;  ///< -2 any, -1 all but DONE, else exactly this; VMs only
   bool is_full = false;        ///< infoextended
+  std::optional<std::int64_t> type;  ///< documents only: of this type alone
 };
 /// Whether a job is the caller's business: his own, or of a VM or an image that he may MANAGE.
 [[nodiscard]] bool may_see_job(const View& view, const access::Actor& actor, const Entry& job);
@@ -122,12 +127,13 @@ struct ListAsk {
 /// `full` without the parts that the caller may not see.
 [[nodiscard]] std::string visible_document(const View& view, const Entry& entry,
                                            const access::Actor& actor);
-/// <TAG>...</TAG> around the selected ones, and what ends pools of users and groups.
+/// <TAG>...</TAG> around the selected ones; `ending` is XML that stands behind them.
 [[nodiscard]] std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
-                                        bool is_full);
+                                        bool is_full, std::string_view ending = {});
 
-/// <TAG>...</TAG> with the limits of who has none of his own: there are none.
-[[nodiscard]] std::string default_quotas_document(std::string_view tag);
+/// DEFAULT_USER_QUOTAS or DEFAULT_GROUP_QUOTAS: the limits of who has none of his own.
+[[nodiscard]] std::string default_quotas_document(access::QuotaOwner kind,
+                                                  const std::vector<access::QuotaUse>& quotas);
 
 /// Bounds on memory: all open jobs are shown, and so many of the last.
 inline constexpr int kJobsShown = 1000;

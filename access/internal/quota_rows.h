@@ -17,7 +17,10 @@ struct QuotaMetric {
   friend auto operator<=>(const QuotaMetric&, const QuotaMetric&) = default;
 };
 
-/// nullopt where the default holds.
+/// Whose limits are the defaults of a kind of owner.
+inline constexpr std::int64_t kDefaultOwner = -1;
+
+/// The owner's own, else the default one; nullopt where there is neither.
 [[nodiscard]] std::optional<double> find_limit(db::Txn& txn, QuotaOwner kind, std::int64_t owner,
                                                const QuotaMetric& metric);
 [[nodiscard]] double find_usage(db::Txn& txn, QuotaOwner kind, std::int64_t owner,

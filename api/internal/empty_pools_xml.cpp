@@ -8,13 +8,9 @@ const std::vector<EmptyPool>& empty_pools() {
   static const std::vector<EmptyPool> kPools = {
       {"one.vntemplatepool.info", "network templates", PoolArguments::kWindow, "VNTEMPLATE_POOL"},
       {"one.vrouterpool.info", "virtual routers", PoolArguments::kWindow, "VROUTER_POOL"},
-      {"one.vmgrouppool.info", "VM groups", PoolArguments::kWindow, "VM_GROUP_POOL"},
-      {"one.vdcpool.info", "virtual data centers", PoolArguments::kNone, "VDC_POOL"},
       {"one.marketpool.info", "marketplaces", PoolArguments::kNone, "MARKETPLACE_POOL"},
       {"one.marketapppool.info", "marketplace apps", PoolArguments::kWindow,
        "MARKETPLACEAPP_POOL"},
-      {"one.documentpool.info", "documents", PoolArguments::kTyped, "DOCUMENT_POOL"},
-      {"one.hookpool.info", "hooks", PoolArguments::kIgnored, "HOOK_POOL"},
       {"one.backupjobpool.info", "backup jobs", PoolArguments::kWindow, "BACKUPJOB_POOL"},
   };
   return kPools;

@@ -9,9 +9,7 @@ namespace neph::api {
 /// What a pool method takes besides the session.
 enum class PoolArguments {
   kNone,
-  kIgnored,   ///< filter, start and end may be there and mean nothing
   kWindow,    ///< filter, start, end
-  kTyped,     ///< filter, start, end, type
 };
 
 /// A pool of objects that this daemon does not keep, for clients that list all pools before they

@@ -27,6 +27,13 @@ void add_job_methods(Registry<Call>& registry);
 void add_disk_methods(Registry<Call>& registry);
 /// What looks after the site as a whole: checks and backups.
 void add_check_methods(Registry<Call>& registry);
+void add_document_methods(Registry<Call>& registry);
+void add_vdc_methods(Registry<Call>& registry);
+void add_vm_group_methods(Registry<Call>& registry);
+void add_market_methods(Registry<Call>& registry);
+/// OpenNebula's methods that nothing here stands behind, unless somebody has added them before.
+void add_methods_not_provided(Registry<Call>& registry);
+void add_hook_methods(Registry<Call>& registry);
 /// Pools of objects that there are none of.
 void add_empty_pool_methods(Registry<Call>& registry);
 
@@ -37,6 +44,11 @@ template <class Tag>
 [[nodiscard]] Result<void> need(Call& call, access::Op op, ObjectKind kind, Id<Tag> id) {
   return need(call, op, kind, id.value);
 }
+/// The right on an object, locked or not: for what no lock stops. \pre a method that writes
+[[nodiscard]] Result<void> need_despite_lock(Call& call, access::Op op, ObjectKind kind,
+                                             std::int64_t id);
+/// What rights on an object are judged by. \returns kNotFound
+[[nodiscard]] Result<access::Subject> subject_of(Call& call, ObjectKind kind, std::int64_t id);
 /// What one.*.chown asks for: MANAGE of the object, MANAGE of another owner, USE of another group;
 /// unset ids keep what there is. \pre a method that writes
 [[nodiscard]] Result<void> need_chown(Call& call, ObjectKind kind, std::int64_t id, UserId user,

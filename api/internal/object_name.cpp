@@ -18,6 +18,10 @@ std::string_view object_name(ObjectKind kind) {
     case ObjectKind::kQuota: return "quota";
     case ObjectKind::kNetwork: return "virtual network";
     case ObjectKind::kSecurityGroup: return "security group";
+    case ObjectKind::kDocument: return "document";
+    case ObjectKind::kVdc: return "VDC";
+    case ObjectKind::kVmGroup: return "vm group";
+    case ObjectKind::kHook: return "hook";
   }
   return "-";
 }

@@ -32,4 +32,15 @@ std::string zone_pool_xml(std::string_view zones) {
   return xml.take();
 }
 
+std::string raft_xml() {
+  text::XmlWriter xml;
+  xml.open("RAFT");
+  xml.element("SERVER_ID", std::int64_t{-1});
+  xml.element("STATE", std::int64_t{0});
+  for (const char* tag : {"TERM", "VOTEDFOR", "COMMIT", "LOG_INDEX", "LOG_TERM", "FEDLOG_INDEX"})
+    xml.element(tag, std::int64_t{-1});
+  xml.close();
+  return xml.take();
+}
+
 }  // namespace neph::api

@@ -11,5 +11,7 @@ namespace neph::api {
 [[nodiscard]] std::string zone_xml(std::string_view endpoint);
 /// ZONE_POOL around documents of zones.
 [[nodiscard]] std::string zone_pool_xml(std::string_view zones);
+/// What a daemon answers that is no part of a group of several.
+[[nodiscard]] std::string raft_xml();
 
 }  // namespace neph::api

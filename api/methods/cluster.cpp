@@ -73,6 +73,8 @@ Result<ClusterId> allocate_cluster(Call& call, const AllocateCluster& ask) {
 
 Result<ClusterId> delete_cluster(Call& call, const OnCluster& ask) {
   CHECK_OK(compute::delete_cluster(call.txn(), ask.cluster));
+  CHECK_OK(site::forget_resource(call.txn(), call.services().vdc_rights,
+                                 site::VdcKind::kCluster, ask.cluster.value));
   return ask.cluster;
 }
 

@@ -69,6 +69,8 @@ Result<DatastoreId> update_datastore(Call& call, const UpdateDatastore& ask) {
 
 Result<DatastoreId> delete_datastore(Call& call, const OnDatastore& ask) {
   CHECK_OK(call.services().images.remove_datastore(call.txn(), ask.datastore));
+  CHECK_OK(site::forget_resource(call.txn(), call.services().vdc_rights,
+                                 site::VdcKind::kDatastore, ask.datastore.value));
   return ask.datastore;
 }
 

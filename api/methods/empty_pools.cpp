@@ -1,20 +1,8 @@
 #include "api/internal/empty_pools_xml.h"
-#include "api/internal/methods.h"
+#include "api/internal/owned_methods.h"
 
 namespace neph::api {
 namespace {
-
-struct ListWindow {
-  std::int64_t filter = -2;
-  std::int64_t start = -1;
-  std::int64_t end = -1;
-};
-struct ListTyped {
-  std::int64_t filter = -2;
-  std::int64_t start = -1;
-  std::int64_t end = -1;
-  std::int64_t type = 0;
-};
 
 /// The flags are checked as for pools that have something in them, in the same words.
 Result<void> check_flags(Call& call, std::int64_t filter) {
@@ -29,7 +17,7 @@ MethodBuilder<Call, Ask, EscapedText> row_of(const EmptyPool& pool) {
       std::string{pool.method},
       [&pool](Call& call, const Ask& ask) -> Result<EscapedText> {
         if constexpr (!std::is_empty_v<Ask>) {
-          if (pool.arguments != PoolArguments::kIgnored) CHECK_OK(check_flags(call, ask.filter));
+          CHECK_OK(check_flags(call, ask.filter));
         }
         return as_document(empty_pool_xml(pool));
       }};
@@ -44,12 +32,8 @@ void add_pool(Registry<Call>& registry, const EmptyPool& pool) {
   switch (pool.arguments) {
     case PoolArguments::kNone:
       return registry.add(row_of<NoArguments>(pool));
-    case PoolArguments::kIgnored:
-      return registry.add(row_of<ListWindow>(pool).args("filter", "start", "end").required(0));
     case PoolArguments::kWindow:
       return registry.add(row_of<ListWindow>(pool).args("filter", "start", "end"));
-    case PoolArguments::kTyped:
-      return registry.add(row_of<ListTyped>(pool).args("filter", "start", "end", "type"));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "access/groups.h"
 #include "access/quota.h"
 #include "api/internal/methods.h"
+#include "site/vdc.h"
 
 namespace neph::api {
 namespace {
@@ -22,6 +23,13 @@ struct SetQuota {
   GroupId group;
   std::string content;
 };
+struct SetDefaultQuota {
+  std::string content;
+};
+struct AdminOfGroup {
+  GroupId group;
+  UserId user;
+};
 struct ShowGroup {
   GroupId group;
   bool decrypt = false;
@@ -37,10 +45,13 @@ Result<void> may_create_group(Call& call, const AllocateGroup&) {
 }
 
 Result<GroupId> allocate_group(Call& call, const AllocateGroup& ask) {
-  return access::create_group(call.txn(), ask.name);
+  const auto id = TRY(access::create_group(call.txn(), ask.name));
+  CHECK_OK(site::add_group(call.txn(), call.services().vdc_rights, site::kDefaultVdc, id));
+  return id;
 }
 
 Result<GroupId> delete_group(Call& call, const DeleteGroup& ask) {
+  site::forget_group(call.txn(), ask.group);
   CHECK_OK(access::delete_group(call.txn(), ask.group));
   return ask.group;
 }
@@ -75,9 +86,31 @@ Result<EscapedText> list_groups(Call& call) {
   return list(call, ObjectKind::kGroup, "GROUP_POOL", {});
 }
 
-/// No defaults can be set, so none hold.
-Result<EscapedText> show_default_quotas(Call&) {
-  return as_document(view::default_quotas_document("DEFAULT_GROUP_QUOTAS"));
+Result<EscapedText> show_default_quotas(Call& call) {
+  return as_document(call.view().default_group_quotas);
+}
+
+constexpr auto may_set_defaults = [](Call& call, const auto&) { return need_admin(call); };
+
+Result<EscapedText> set_default_quotas(Call& call, const SetDefaultQuota& ask) {
+  constexpr auto kKind = access::QuotaOwner::kGroup;
+  CHECK_OK(access::set_default_quota(call.txn(), kKind, TRY(text::Template::parse(ask.content))));
+  return as_document(view::default_quotas_document(
+      kKind, access::list_default_quotas(call.txn(), kKind)));
+}
+
+Result<void> may_administer_user(Call& call, const AdminOfGroup& ask) {
+  return need(call, Op::kAdmin, ObjectKind::kUser, ask.user);
+}
+
+Result<GroupId> add_admin(Call& call, const AdminOfGroup& ask) {
+  CHECK_OK(access::add_admin(call.txn(), ask.group, ask.user));
+  return ask.group;
+}
+
+Result<GroupId> remove_admin(Call& call, const AdminOfGroup& ask) {
+  CHECK_OK(access::remove_admin(call.txn(), ask.group, ask.user));
+  return ask.group;
 }
 
 void add_changes(Registry<Call>& registry) {
@@ -86,8 +119,8 @@ void add_changes(Registry<Call>& registry) {
           .writes()
           .args("name")
           .needs("CREATE GROUP", &may_create_group)
-          .doc("Makes a group. ACL rules let its members use all hosts, networks and datastores; "
-               "what they may create, further rules must say.")
+          .doc("Makes a group. It is put into VDC 0, whose ACL rules let its members use all hosts,"
+               " networks and datastores; what they may create, further rules must say.")
           .answers("id of the new group"),
       method("one.group.delete", &delete_group)
           .writes()
@@ -110,6 +143,21 @@ void add_changes(Registry<Call>& registry) {
           .doc("Sets limits for all members together, in the words of one.user.quota. Group 0 has "
                "none.")
           .answers("id of the group"),
+      method("one.group.addadmin", &add_admin)
+          .writes()
+          .args("group", "user")
+          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN USER", &may_administer_user)
+          .doc("Lets a member manage the other members and what belongs to the group, by ACL "
+               "rules.")
+          .answers("id of the group"),
+      method("one.group.deladmin", &remove_admin)
+          .writes()
+          .args("group", "user")
+          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN USER", &may_administer_user)
+          .doc("Makes an administrator of a group a member like the others.")
+          .answers("id of the group"),
   });
 }
 
@@ -131,7 +179,14 @@ void add_documents(Registry<Call>& registry) {
       method("one.groupquota.info", &show_default_quotas)
           .reads()
           .for_anyone()
-          .doc("Shows the limits of groups that have none of their own: there are none.")
+          .doc("Shows the limits of groups that have none of their own.")
+          .answers("DEFAULT_GROUP_QUOTAS document"),
+      method("one.groupquota.update", &set_default_quotas)
+          .writes()
+          .args("template")
+          .needs("group 0", may_set_defaults)
+          .doc("Sets the limits of groups that have none of their own, in the words of"
+               " one.user.quota; -1 and -2 are no limit.")
           .answers("DEFAULT_GROUP_QUOTAS document"),
   });
 }

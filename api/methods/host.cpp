@@ -43,6 +43,10 @@ struct ShowHost {
 struct OnHost {
   HostId host;
 };
+struct EnableHost {
+  HostId host;
+  bool is_enabled = true;
+};
 struct SetHostStatus {
   HostId host;
   std::int64_t status = 0;
@@ -89,6 +93,8 @@ Result<HostId> allocate_host(Call& call, const AllocateHost& ask) {
 
 Result<HostId> delete_host(Call& call, const OnHost& ask) {
   CHECK_OK(call.services().hosts.remove(call.txn(), ask.host));
+  CHECK_OK(site::forget_resource(call.txn(), call.services().vdc_rights,
+                                 site::VdcKind::kHost, ask.host.value));
   return ask.host;
 }
 
@@ -99,6 +105,13 @@ Result<HostId> set_host_status(Call& call, const SetHostStatus& ask) {
   }
   CHECK_OK(call.services().hosts.set_admin(call.txn(), ask.host,
                                            static_cast<compute::HostAdmin>(ask.status)));
+  return ask.host;
+}
+
+Result<HostId> enable_host(Call& call, const EnableHost& ask) {
+  const auto admin =
+      ask.is_enabled ? compute::HostAdmin::kEnabled : compute::HostAdmin::kDisabled;
+  CHECK_OK(call.services().hosts.set_admin(call.txn(), ask.host, admin));
   return ask.host;
 }
 
@@ -146,6 +159,13 @@ void add_changes(Registry<Call>& registry) {
           .args("host")
           .needs("ADMIN HOST", on_host<Op::kAdmin>)
           .doc("Removes a host on which there are neither VMs nor disks kept for snapshots.")
+          .answers("id of the host"),
+      method("one.host.enable", &enable_host)
+          .writes()
+          .args("host", "enable")
+          .needs("ADMIN HOST", on_host<Op::kAdmin>)
+          .doc("Enables a host or disables it: what clients of 4.x call instead of"
+               " one.host.status.")
           .answers("id of the host"),
       method("one.host.status", &set_host_status)
           .writes()

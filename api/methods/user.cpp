@@ -40,6 +40,9 @@ struct UpdateUser {
   std::string content;
   std::int64_t update_type = 0;
 };
+struct SetDefaultQuota {
+  std::string content;
+};
 struct SetQuota {
   UserId user;
   std::string content;
@@ -187,9 +190,17 @@ Result<EscapedText> list_users(Call& call) {
   return list(call, ObjectKind::kUser, "USER_POOL", {});
 }
 
-/// No defaults can be set, so none hold.
-Result<EscapedText> show_default_quotas(Call&) {
-  return as_document(view::default_quotas_document("DEFAULT_USER_QUOTAS"));
+Result<EscapedText> show_default_quotas(Call& call) {
+  return as_document(call.view().default_user_quotas);
+}
+
+constexpr auto may_set_defaults = [](Call& call, const auto&) { return need_admin(call); };
+
+Result<EscapedText> set_default_quotas(Call& call, const SetDefaultQuota& ask) {
+  constexpr auto kKind = access::QuotaOwner::kUser;
+  CHECK_OK(access::set_default_quota(call.txn(), kKind, TRY(text::Template::parse(ask.content))));
+  return as_document(view::default_quotas_document(
+      kKind, access::list_default_quotas(call.txn(), kKind)));
 }
 
 void add_accounts(Registry<Call>& registry) {
@@ -314,7 +325,14 @@ void add_documents(Registry<Call>& registry) {
       method("one.userquota.info", &show_default_quotas)
           .reads()
           .for_anyone()
-          .doc("Shows the limits of users that have none of their own: there are none.")
+          .doc("Shows the limits of users that have none of their own.")
+          .answers("DEFAULT_USER_QUOTAS document"),
+      method("one.userquota.update", &set_default_quotas)
+          .writes()
+          .args("template")
+          .needs("group 0", may_set_defaults)
+          .doc("Sets the limits of users that have none of their own, in the words of "
+               "one.user.quota; -1 and -2 are no limit.")
           .answers("DEFAULT_USER_QUOTAS document"),
   });
 }

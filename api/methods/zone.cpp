@@ -35,6 +35,15 @@ Result<EscapedText> list_zones(Call& call) {
   return as_document(zone_pool_xml(is_shown ? zone_xml(call.services().endpoint()) : ""));
 }
 
+Result<void> may_administer_this_zone(Call& call) {
+  access::Subject zone;
+  zone.kind = access::Resource::kZone;
+  zone.id = kThisZone;
+  return need(call, access::Op::kAdmin, zone);
+}
+
+Result<EscapedText> show_raft(Call&) { return as_document(raft_xml()); }
+
 }  // namespace
 
 void add_zone_methods(Registry<Call>& registry) {
@@ -51,6 +60,12 @@ void add_zone_methods(Registry<Call>& registry) {
           .for_anyone()
           .doc("Lists the zones the caller may use.")
           .answers("ZONE_POOL document"),
+      method("one.zone.raftstatus", &show_raft)
+          .reads()
+          .needs("ADMIN ZONE",
+                 [](Call& call, const NoArguments&) { return may_administer_this_zone(call); })
+          .doc("Shows that this daemon is no part of a group of several: state 0, solo.")
+          .answers("RAFT document"),
   });
 }
 

@@ -42,7 +42,6 @@ constexpr auto kNotProvided = std::to_array<Refusal>({
     {"NIC_ALIAS", "further addresses of a NIC are not provided"},
     {"TPM", "a TPM is not provided"},
     {"MEMORY_ENCRYPTION", "encrypted memory is not provided"},
-    {"VMGROUP", "VM groups are not provided"},
     {"SCHED_ACTION", "scheduled actions are not provided"},
     {"SNAPSHOT", "only the server writes it"},
     {"SAVE_AS", "only the server writes it"},
@@ -53,7 +52,8 @@ constexpr auto kVmAttributes = std::to_array<std::string_view>(
      "MEMORY_SLOTS",  "MEMORY_RESIZE_MODE",           "NIC_DEFAULT",   "CONTEXT",
      "OS",            "FEATURES",     "GRAPHICS",     "VIDEO",         "INPUT",
      "RAW",           "CPU_MODEL",    "HYPERV_OPTIONS", "SPICE_OPTIONS", "EMULATOR",
-     "CPU_COST",      "MEMORY_COST",  "DISK_COST",    "SUBMIT_ON_HOLD", "BACKUP_CONFIG"});
+     "CPU_COST",      "MEMORY_COST",  "DISK_COST",    "SUBMIT_ON_HOLD", "BACKUP_CONFIG",
+     "VMGROUP"});
 
 }  // namespace
 

@@ -226,6 +226,66 @@ ImageFacts saved() {
   return facts;
 }
 
+site::Vdc physics() {
+  using site::VdcKind;
+  return {VdcId{100},
+          "physics",
+          {GroupId{1}, GroupId{100}},
+          {{VdcKind::kCluster, 0, site::kAllOfZone}, {VdcKind::kHost, 0, 1},
+           {VdcKind::kDatastore, 0, 100}, {VdcKind::kNetwork, 0, 2}},
+          parsed("DESCRIPTION=\"who measures\"")};
+}
+
+VmGroupFacts app() {
+  site::VmGroup group;
+  group.id = VmGroupId{3};
+  group.name = "app";
+  group.owner = UserId{2};
+  group.group = GroupId{1};
+  group.permissions = access::Permissions{0600};
+  group.attributes = parsed("AFFINED=\"web, db\"");
+  group.roles = {{0, "web", site::RolePolicy::kAntiAffined,
+                  vector_of("POLICY=ANTI_AFFINED,HOST_AFFINED=\"1,2\""), {VmId{1}, VmId{7}}},
+                 {1, "db", site::RolePolicy::kNone, {}, {}}};
+  return {group, kAlices, {}};
+}
+
+HookFacts on_boot() {
+  site::Hook hook;
+  hook.id = HookId{2};
+  hook.name = "on boot";
+  hook.subject = "VM";
+  hook.attributes = parsed(
+      "TYPE=state RESOURCE=VM STATE=ACTIVE LCM_STATE=RUNNING COMMAND=\"vm/up.sh\""
+      " ARGUMENTS=\"$TEMPLATE\" ARGUMENTS_STDIN=YES");
+  site::HookExecution execution;
+  execution.hook = hook.id;
+  execution.id = 1;
+  execution.started = kLater;
+  execution.is_retry = true;
+  execution.arguments = "PFZNLz4=";
+  execution.command = "vm/up.sh";
+  execution.output = "up\n";
+  execution.errors = "a < b\n";
+  execution.code = 1;
+  site::HookExecution first = execution;
+  first.id = 0;
+  first.is_retry = false;
+  return {hook, {}, {execution, first}};
+}
+
+DocumentFacts service() {
+  site::Document document;
+  document.id = DocumentId{4};
+  document.type = 100;
+  document.name = "web service";
+  document.owner = UserId{2};
+  document.group = GroupId{1};
+  document.permissions = access::Permissions{0640};
+  document.attributes = parsed("BODY=\"{\\\"name\\\":\\\"web\\\"}\"");
+  return {document, kAlices, {access::LockLevel::kManage, UserId{2}, kMade}};
+}
+
 TemplateFacts web_template() {
   return {{TemplateId{1}, "web", UserId{2}, GroupId{1}, access::Permissions{0640}, kMade,
            parsed("CPU=0.5\nMEMORY=512\nDISK=[IMAGE_ID=2]\nDISK=[SIZE=256,TYPE=swap]\n"

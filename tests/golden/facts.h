@@ -22,6 +22,12 @@ namespace neph::view::golden {
 /// Being saved from a disk.
 [[nodiscard]] ImageFacts saved();
 [[nodiscard]] TemplateFacts web_template();
+[[nodiscard]] site::Vdc physics();
+[[nodiscard]] VmGroupFacts app();
+/// It has run twice.
+[[nodiscard]] HookFacts on_boot();
+/// Of an application, locked.
+[[nodiscard]] DocumentFacts service();
 /// Deployed twice; one disk is armed, the other is being copied.
 [[nodiscard]] VmFacts web();
 /// No host was found.

@@ -36,6 +36,11 @@ std::vector<Document> objects() {
           {"security-group", security_group_xml(default_group()), "security_group"},
           {"security-group-web", security_group_xml(web_group()), ""},
           {"template", template_xml(web_template()), "vmtemplate"},
+          {"document", document_xml(service()), "document"},
+          {"vdc", vdc_xml(physics()), "vdc"},
+          {"vm-group", vm_group_xml(app()), "vm_group"},
+          {"hook", hook_xml(on_boot()), "hook"},
+          {"hook-brief", hook_brief_xml(on_boot()), "hook"},
           {"vm-running", vm_xml(web()).text, "vm"},
           {"vm-pending", vm_xml(pending()).text, "vm"},
           {"snapshot-armed", snapshot_xml(armed_snapshot()).text, ""},
@@ -58,7 +63,10 @@ std::size_t end_of_line(const std::string& document, std::size_t from) {
 }
 
 std::string pool(std::string_view tag, const std::vector<EntryPtr>& entries) {
-  return pool_document(tag, entries, false);
+  std::string ending;
+  if (tag == "USER_POOL") ending = default_quotas_document(access::QuotaOwner::kUser, {});
+  if (tag == "GROUP_POOL") ending = default_quotas_document(access::QuotaOwner::kGroup, {});
+  return pool_document(tag, entries, false, ending);
 }
 
 std::vector<Document> pools() {

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/locks.h"
 #include "access/permissions.h"
 #include "access/quota.h"
 #include "text/xml_writer.h"
@@ -28,9 +29,12 @@ struct Owner {
 };
 void write_owner(text::XmlWriter& xml, const Owner& owner);
 void write_permissions(text::XmlWriter& xml, access::Permissions permissions);
+/// LOCK; nothing where there is none.
+void write_lock(text::XmlWriter& xml, const access::Lock& lock);
 /// DATASTORE_QUOTA NETWORK_QUOTA VM_QUOTA IMAGE_QUOTA.
 void write_quotas(text::XmlWriter& xml, const std::vector<access::QuotaUse>& quotas);
-/// Default quotas, of which there are none.
-void write_default_quotas(text::XmlWriter& xml, std::string_view tag);
+/// The limits of who has none of his own.
+void write_default_quotas(text::XmlWriter& xml, std::string_view tag,
+                          const std::vector<access::QuotaUse>& quotas);
 
 }  // namespace neph::view

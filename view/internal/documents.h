@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "access/directory.h"
+#include "access/locks.h"
 #include "access/quota.h"
 #include "compute/host.h"
 #include "compute/vm.h"
@@ -15,7 +16,11 @@
 #include "jobs/progress_board.h"
 #include "network/network.h"
 #include "network/security_group.h"
+#include "site/document.h"
+#include "site/vdc.h"
+#include "site/vm_group.h"
 #include "snapshots/snapshot.h"
+#include "view/hook_log.h"
 #include "view/view.h"
 
 /// The documents of OpenNebula's clients (7.4: element trees of its schemas, compared with what
@@ -32,6 +37,7 @@ struct Ownership {
 struct UserFacts {
   access::User user;
   std::vector<access::QuotaUse> quotas;
+  std::vector<access::QuotaUse> default_quotas;
 };
 /// Never holds the password's hash or a login token.
 [[nodiscard]] std::string user_xml(const UserFacts& facts);
@@ -41,6 +47,8 @@ struct UserFacts {
 struct GroupFacts {
   access::Group group;
   std::vector<access::QuotaUse> quotas;
+  std::vector<UserId> admins;
+  std::vector<access::QuotaUse> default_quotas;
 };
 [[nodiscard]] std::string group_xml(const GroupFacts& facts);
 [[nodiscard]] std::string group_brief_xml(const GroupFacts& facts);
@@ -108,6 +116,31 @@ struct TemplateFacts {
   Ownership names;
 };
 [[nodiscard]] std::string template_xml(const TemplateFacts& facts);
+
+struct DocumentFacts {
+  site::Document document;
+  Ownership names;
+  access::Lock lock;
+};
+[[nodiscard]] std::string document_xml(const DocumentFacts& facts);
+
+[[nodiscard]] std::string vdc_xml(const site::Vdc& vdc);
+
+struct VmGroupFacts {
+  site::VmGroup vm_group;
+  Ownership names;
+  access::Lock lock;
+};
+[[nodiscard]] std::string vm_group_xml(const VmGroupFacts& facts);
+
+struct HookFacts {
+  site::Hook hook;
+  access::Lock lock;
+  std::vector<site::HookExecution> executions;
+};
+[[nodiscard]] std::string hook_xml(const HookFacts& facts);
+/// Without its log: what stands in the pool.
+[[nodiscard]] std::string hook_brief_xml(const HookFacts& facts);
 
 struct VmFacts {
   compute::Vm vm;

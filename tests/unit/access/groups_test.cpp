@@ -41,19 +41,10 @@ class Groups : public AccessTest {
   }
 };
 
-TEST_F(Groups, TheFirstGroupIsNumber100AndMayUseWhatThereIs) {
+TEST_F(Groups, TheFirstGroupIsNumber100) {
   EXPECT_EQ(create("team").value(), GroupId{100});
   EXPECT_EQ(group(GroupId{100}).name, "team");
-  EXPECT_EQ(own_rules(), (std::vector<std::string>{"@100 HOST/* MANAGE #0", "@100 NET/* USE #0",
-                                                   "@100 DATASTORE/* USE #0"}));
   EXPECT_EQ(create("other").value(), GroupId{101});
-}
-
-TEST_F(Groups, ARuleThatIsThereAlreadyDoesNotStopANewGroup) {
-  sql(fmt::format("INSERT INTO acls VALUES (90, {}, {}, 1, {})", 0x2'0000'0064, 0x44'0000'0000,
-                  0x1'0000'0000));
-  EXPECT_EQ(create("team").value(), GroupId{100});
-  EXPECT_EQ(own_rules().size(), 3u);
 }
 
 TEST_F(Groups, NamesArePlainAndTakenOnce) {
@@ -99,14 +90,13 @@ TEST_F(Groups, DeletionTakesQuotasAndEveryRuleThatNamesTheGroup) {
 
 TEST_F(Groups, DeletionTouchesTheGroupAndItsRules) {
   const GroupId team = create("team").value();
+  sql(fmt::format("INSERT INTO acls VALUES (20, {}, {}, 1, {})", 0x2'0000'0064, 0x14'0000'0000,
+                  0x4'0000'0000));
   const auto outcome = database_->transact(now_, {[&](db::Txn& txn) {
     return delete_group(txn, team);
   }});
   EXPECT_EQ(outcome.changes.all(),
-            (db::ChangeSet::Touched{{ObjectKind::kGroup, 100},
-                                    {ObjectKind::kAcl, 6},
-                                    {ObjectKind::kAcl, 7},
-                                    {ObjectKind::kAcl, 8}}));
+            (db::ChangeSet::Touched{{ObjectKind::kGroup, 100}, {ObjectKind::kAcl, 20}}));
 }
 
 TEST_F(Groups, ATemplateIsReplacedOrMerged) {

@@ -33,17 +33,12 @@ TEST_F(EmptyPools, AnswerEverybodyWithADocumentThatHoldsNothing) {
 }
 
 TEST_F(EmptyPools, AreThoseThatClientsAskFor) {
-  EXPECT_EQ(world.as_alice("one.vmgrouppool.info", window(-2)).text,
-            "<VM_GROUP_POOL></VM_GROUP_POOL>");
-  EXPECT_EQ(world.as_alice("one.vdcpool.info").text, "<VDC_POOL></VDC_POOL>");
   EXPECT_EQ(world.as_alice("one.marketpool.info").text, "<MARKETPLACE_POOL></MARKETPLACE_POOL>");
-  EXPECT_EQ(world.as_alice("one.hookpool.info").text, "<HOOK_POOL></HOOK_POOL>");
 }
 
 TEST_F(EmptyPools, RefuseWrongFlagsAsOtherPoolsDo) {
   for (const EmptyPool& pool : empty_pools()) {
-    const bool has_filter =
-        pool.arguments == PoolArguments::kWindow || pool.arguments == PoolArguments::kTyped;
+    const bool has_filter = pool.arguments == PoolArguments::kWindow;
     const auto told = world.as_alice(std::string{pool.method}, window(-5) + as_int(100));
     EXPECT_EQ(told.code, has_filter ? 4096 : 0) << pool.method;
   }
@@ -51,7 +46,6 @@ TEST_F(EmptyPools, RefuseWrongFlagsAsOtherPoolsDo) {
 
 TEST_F(EmptyPools, NeedTheParametersTheirMethodsHave) {
   EXPECT_TRUE(world.as_alice("one.vrouterpool.info", as_int(-2)).is_fault);
-  EXPECT_TRUE(world.as_alice("one.documentpool.info", window(-2)).is_fault) << "no type";
 }
 
 }  // namespace

@@ -267,7 +267,8 @@ class Introspection : public testing::Test {
 TEST_F(Introspection, ListsMethodsSorted) {
   EXPECT_EQ(answer("system.listMethods"),
             (Value{Array{Value{"one.vm.deploy"}, Value{"one.vm.info"}, Value{"system.listMethods"},
-                         Value{"system.methodHelp"}, Value{"system.methodSignature"}}}));
+                         Value{"system.methodHelp"}, Value{"system.methodSignature"},
+                         Value{"system.multicall"}}}));
 }
 
 TEST_F(Introspection, GivesOneSignaturePerNumberOfParameters) {

@@ -1,0 +1,145 @@
+#include "site/vm_group.h"
+
+#include "api/internal/owned_methods.h"
+
+namespace neph::api {
+namespace {
+
+using access::Op;
+
+constexpr int kAllocateCode = 16384;
+
+struct AllocateVmGroup {
+  std::string content;
+};
+struct DeleteVmGroup {
+  VmGroupId vm_group;
+};
+struct AddRole {
+  VmGroupId vm_group;
+  std::string content;
+};
+struct DeleteRole {
+  VmGroupId vm_group;
+  std::int64_t role = -1;
+};
+struct UpdateRole {
+  VmGroupId vm_group;
+  std::int64_t role = -1;
+  std::string content;
+};
+
+constexpr auto may_manage = [](Call& call, const auto& ask) {
+  return need(call, Op::kManage, ObjectKind::kVmGroup, ask.vm_group);
+};
+constexpr auto may_create = [](Call& call, const auto&) {
+  return need_create(call, access::Resource::kVmGroup);
+};
+
+Result<VmGroupId> allocate_vm_group(Call& call, const AllocateVmGroup& ask) {
+  return site::create_vm_group(call.txn(), call.actor(), TRY(text::Template::parse(ask.content)));
+}
+
+Result<VmGroupId> delete_vm_group(Call& call, const DeleteVmGroup& ask) {
+  CHECK_OK(site::delete_vm_group(call.txn(), ask.vm_group));
+  return ask.vm_group;
+}
+
+Result<VmGroupId> add_role(Call& call, const AddRole& ask) {
+  CHECK_OK(site::add_role(call.txn(), ask.vm_group, TRY(text::Template::parse(ask.content))));
+  return ask.vm_group;
+}
+
+Result<VmGroupId> delete_role(Call& call, const DeleteRole& ask) {
+  CHECK_OK(site::delete_role(call.txn(), ask.vm_group, ask.role));
+  return ask.vm_group;
+}
+
+Result<VmGroupId> update_role(Call& call, const UpdateRole& ask) {
+  CHECK_OK(site::update_role(call.txn(), ask.vm_group, ask.role,
+                             TRY(text::Template::parse(ask.content))));
+  return ask.vm_group;
+}
+
+Result<EscapedText> list_vm_groups(Call& call, const ListWindow& ask) {
+  view::ListAsk which;
+  which.filter = ask.filter;
+  which.start = ask.start;
+  which.end = ask.end;
+  return list(call, ObjectKind::kVmGroup, "VM_GROUP_POOL", which);
+}
+
+OwnedKind owned() {
+  OwnedKind kind{"vmgroup", "VMGROUP", ObjectKind::kVmGroup};
+  kind.rename = [](Call& call, std::int64_t id, const std::string& name) {
+    return site::rename_vm_group(call.txn(), VmGroupId{id}, name);
+  };
+  kind.update = [](Call& call, std::int64_t id, const text::Template& change, bool is_append) {
+    return site::update_vm_group(call.txn(), VmGroupId{id}, change, is_append);
+  };
+  kind.chmod = [](Call& call, std::int64_t id, access::Permissions permissions) {
+    return site::chmod_vm_group(call.txn(), VmGroupId{id}, permissions);
+  };
+  kind.chown = [](Call& call, std::int64_t id, UserId user, GroupId group) {
+    return site::chown_vm_group(call.txn(), VmGroupId{id}, user, group);
+  };
+  return kind;
+}
+
+void add_role_methods(Registry<Call>& registry) {
+  registry.add({
+      method("one.vmgroup.roleadd", &add_role)
+          .writes()
+          .args("vmgroup", "template")
+          .needs("MANAGE VMGROUP", may_manage)
+          .doc("Adds the ROLE of the template to a VM group.")
+          .answers("id of the VM group"),
+      method("one.vmgroup.roledelete", &delete_role)
+          .writes()
+          .args("vmgroup", "role")
+          .needs("MANAGE VMGROUP", may_manage)
+          .doc("Removes a role that no VM has and no rule names, and that is not the last one.")
+          .answers("id of the VM group"),
+      method("one.vmgroup.roleupdate", &update_role)
+          .writes()
+          .args("vmgroup", "role", "template")
+          .needs("MANAGE VMGROUP", may_manage)
+          .doc("Changes policy and hosts of a role; VMs that are placed stay where they are.")
+          .answers("id of the VM group"),
+  });
+}
+
+}  // namespace
+
+void add_vm_group_methods(Registry<Call>& registry) {
+  registry.add({
+      method("one.vmgroup.allocate", &allocate_vm_group)
+          .writes()
+          .args("template")
+          .needs("CREATE VMGROUP", may_create)
+          .legacy_code(Errc::kInvalid, kAllocateCode)
+          .doc("Makes a VM group: NAME, ROLE=[NAME, POLICY=AFFINED|ANTI_AFFINED, HOST_AFFINED,"
+               " HOST_ANTI_AFFINED], and between roles AFFINED=\"a, b\" and ANTI_AFFINED. VMs"
+               " join by VMGROUP=[VMGROUP_ID, ROLE].")
+          .answers("id of the new VM group"),
+      method("one.vmgroup.delete", &delete_vm_group)
+          .writes()
+          .args("vmgroup")
+          .needs("MANAGE VMGROUP", may_manage)
+          .doc("Deletes a VM group that no VM is in.")
+          .answers("id of the VM group"),
+      method("one.vmgrouppool.info", &list_vm_groups)
+          .reads()
+          .args("filter", "start", "end")
+          .for_anyone()
+          .doc("Lists the VM groups the caller may use. Filter, start and end as of"
+               " one.templatepool.info.")
+          .answers("VM_GROUP_POOL document"),
+  });
+  add_role_methods(registry);
+  add_owned_methods(registry, owned());
+  add_lock_methods(registry, {"vmgroup", "VMGROUP", ObjectKind::kVmGroup});
+  add_info_method(registry, {"vmgroup", "VMGROUP", ObjectKind::kVmGroup, "VM_GROUP"});
+}
+
+}  // namespace neph::api
