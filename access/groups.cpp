@@ -5,14 +5,12 @@
 #include <vector>
 
 #include "access/acls.h"
+#include "access/internal/acl_bits.h"
 #include "access/internal/group_rows.h"
 #include "access/internal/restricted.h"
 
 namespace neph::access {
 namespace {
-
-constexpr GroupId kAdmins{0};
-constexpr GroupId kUsers{1};
 
 std::int64_t bits(std::initializer_list<Resource> kinds) {
   std::int64_t sum = 0;
@@ -24,8 +22,6 @@ std::int64_t bits(std::initializer_list<Op> rights) {
   for (const auto right : rights) sum |= static_cast<std::int64_t>(right);
   return sum;
 }
-/// Backup jobs are not served, but rules name them as OpenNebula's do.
-constexpr std::int64_t kBackupJob = 0x100'0000'0000'0000;
 
 /// What an administrator of the group may do with its users and what belongs to it.
 std::vector<AclRule> rules_of_admin(GroupId group, UserId user) {
@@ -35,7 +31,7 @@ std::vector<AclRule> rules_of_admin(GroupId group, UserId user) {
       bits({Resource::kVm, Resource::kNet, Resource::kImage, Resource::kTemplate,
             Resource::kDocument, Resource::kSecurityGroup, Resource::kVirtualRouter,
             Resource::kVmGroup}) |
-      kBackupJob;
+      internal::acl::kBackupJob;
   const auto all_rights = bits({Op::kUse, Op::kManage, Op::kAdmin, Op::kCreate});
   return {{{}, who, bits({Resource::kUser}) | group_of(group.value), all_rights, everywhere},
           {{}, who, things | group_of(group.value), bits({Op::kUse, Op::kManage}), everywhere},

@@ -10,6 +10,10 @@
 /// caller's business. Facts: OpenNebula 7.4.
 namespace neph::access {
 
+/// Both are there from the first start and stay.
+inline constexpr GroupId kAdmins{0};
+inline constexpr GroupId kUsers{1};
+
 /// What its members may use and create, ACL rules must say; the room site puts it into VDC 0.
 /// \returns kInvalid for the name, kConflict when it is taken
 Result<GroupId> create_group(db::Txn& txn, std::string_view name);

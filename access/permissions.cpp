@@ -35,7 +35,6 @@ constexpr std::array<std::pair<std::int64_t, std::string_view>, 20> kResourceNam
     {0x40'0000'0000'0000, "VNTEMPLATE"},
     {0x80'0000'0000'0000, "HOOK"},
 }};
-constexpr std::int64_t kBackupJob = 0x100'0000'0000'0000;
 
 constexpr std::array kOps = {Op::kUse, Op::kManage, Op::kAdmin, Op::kCreate};
 

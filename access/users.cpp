@@ -4,6 +4,7 @@
 #include <array>
 
 #include "access/authenticator.h"
+#include "access/groups.h"
 #include "access/internal/acl_bits.h"
 #include "access/internal/acl_rows.h"
 #include "access/internal/group_rows.h"
@@ -15,9 +16,6 @@ namespace {
 
 constexpr UserId kOneadmin{0};
 constexpr UserId kServeradmin{1};
-constexpr GroupId kAdmins{0};
-constexpr GroupId kUsers{1};
-
 constexpr std::string_view kTokenPassword = "TOKEN_PASSWORD";
 constexpr std::size_t kTokenBytes = 32;
 constexpr std::size_t kTokenLengthMax = 256;

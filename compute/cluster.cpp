@@ -8,7 +8,7 @@
 namespace neph::compute {
 namespace {
 
-Result<void> check_name_free(db::Txn& txn, ClusterId id, std::string_view name) {
+Result<void> check_cluster_name_free(db::Txn& txn, ClusterId id, std::string_view name) {
   const auto other = find_cluster_by_name(txn, name);
   if (!other || *other == id) return {};
   return fail(Errc::kConflict, "NAME is already taken by CLUSTER {}.", *other);
@@ -18,7 +18,7 @@ Result<void> check_name_free(db::Txn& txn, ClusterId id, std::string_view name) 
 
 Result<ClusterId> create_cluster(db::Txn& txn, const std::string& name) {
   CHECK_OK(access::check_name("cluster", name));
-  CHECK_OK(check_name_free(txn, {}, name));
+  CHECK_OK(check_cluster_name_free(txn, {}, name));
   Cluster cluster;
   cluster.name = name;
   return insert_cluster(txn, cluster);
@@ -48,7 +48,7 @@ Result<void> delete_cluster(db::Txn& txn, ClusterId id) {
 Result<void> rename_cluster(db::Txn& txn, ClusterId id, const std::string& name) {
   Cluster cluster = TRY(find_cluster(txn, id));
   CHECK_OK(access::check_name("cluster", name));
-  CHECK_OK(check_name_free(txn, id, name));
+  CHECK_OK(check_cluster_name_free(txn, id, name));
   cluster.name = name;
   save_cluster(txn, cluster);
   return {};

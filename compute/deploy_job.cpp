@@ -16,7 +16,7 @@ using jobs::Job;
 using jobs::Next;
 using jobs::Work;
 
-constexpr int kAttempts = 5;
+constexpr int kDeployAttempts = 5;
 
 /// The VM goes where its row says after a failure, with the reason for its owner.
 Next give_up(db::Txn& txn, Vm& vm, Stand stand, const Error& error) {
@@ -33,7 +33,8 @@ Next after_error(db::Txn& txn, const Job& job, Vm& vm, Stand failed, const Error
   if (job.is_cancel_asked) {
     return give_up(txn, vm, failed, {Errc::kConflict, "the operation was ended by recover", {}});
   }
-  if (!may_pass(error) || job.attempt + 1 >= kAttempts) return give_up(txn, vm, failed, error);
+  const bool tries = may_pass(error) && job.attempt + 1 < kDeployAttempts;
+  if (!tries) return give_up(txn, vm, failed, error);
   vm.wait_reason = error.message;
   save_vm(txn, vm);
   return jobs::again(jobs::pause_after(job.attempt), error.text());

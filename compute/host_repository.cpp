@@ -3,6 +3,7 @@
 #include "compute/internal/stored.h"
 #include "compute/vm.h"
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "network/network.h"
 
 namespace neph::compute {
@@ -51,14 +52,6 @@ void touch_host(db::Txn& txn, HostId host, ClusterId cluster) {
   txn.touch(ObjectKind::kCluster, cluster);
 }
 
-template <class IdType, class... Args>
-std::vector<IdType> list_ids(db::Txn& txn, std::string_view sql, const Args&... args) {
-  std::vector<IdType> ids;
-  auto rows = txn.query(sql, args...);
-  while (rows.next()) ids.push_back(IdType{rows.integer(0)});
-  return ids;
-}
-
 }  // namespace
 
 Result<Host> find_host(db::Txn& txn, HostId id) {
@@ -68,7 +61,7 @@ Result<Host> find_host(db::Txn& txn, HostId id) {
 }
 
 std::vector<HostId> list_hosts(db::Txn& txn) {
-  return list_ids<HostId>(txn, "SELECT id FROM hosts ORDER BY id");
+  return db::list_ids<HostId>(txn, "SELECT id FROM hosts ORDER BY id");
 }
 
 std::optional<HostId> find_host_by_name(db::Txn& txn, std::string_view name) {
@@ -158,15 +151,15 @@ Result<Cluster> find_cluster(db::Txn& txn, ClusterId id) {
   cluster.name = rows.text(1);
   cluster.attributes = stored_template(rows.text(2));
   cluster.hosts =
-      list_ids<HostId>(txn, "SELECT id FROM hosts WHERE cluster_id = ? ORDER BY id", id);
-  cluster.datastores = list_ids<DatastoreId>(
+      db::list_ids<HostId>(txn, "SELECT id FROM hosts WHERE cluster_id = ? ORDER BY id", id);
+  cluster.datastores = db::list_ids<DatastoreId>(
       txn, "SELECT datastore_id FROM cluster_datastores WHERE cluster_id = ? ORDER BY 1", id);
   cluster.networks = network::list_networks_in(txn, id);
   return cluster;
 }
 
 std::vector<ClusterId> list_clusters(db::Txn& txn) {
-  return list_ids<ClusterId>(txn, "SELECT id FROM clusters ORDER BY id");
+  return db::list_ids<ClusterId>(txn, "SELECT id FROM clusters ORDER BY id");
 }
 
 void bootstrap_clusters(db::Txn& txn) {

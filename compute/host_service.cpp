@@ -5,6 +5,7 @@
 #include "access/directory.h"
 #include "base/log.h"
 #include "compute/guest_facts.h"
+#include "compute/cluster.h"
 #include "compute/internal/host_rows.h"
 #include "jobs/queue.h"
 
@@ -14,7 +15,6 @@ namespace {
 constexpr std::string_view kUriAttribute = "LIBVIRT_URI";
 constexpr std::string_view kNamePlace = "NAME";
 constexpr std::string_view kSimulated = "dummy";
-constexpr ClusterId kDefaultCluster{0};
 
 std::string resolve_uri(const Settings& settings, const Host& host) {
   if (host.vm_mad == kSimulated) return {};
@@ -28,7 +28,7 @@ std::string resolve_uri(const Settings& settings, const Host& host) {
   return uri;
 }
 
-Result<void> check_name_free(db::Txn& txn, HostId id, std::string_view name) {
+Result<void> check_host_name_free(db::Txn& txn, HostId id, std::string_view name) {
   const auto other = find_host_by_name(txn, name);
   if (!other || *other == id) return {};
   return fail(Errc::kConflict, "NAME is already taken by HOST {}.", *other);
@@ -51,7 +51,7 @@ Result<HostId> HostService::allocate(db::Txn& txn, const std::string& name,
   if (vm_mad.empty()) return fail(Errc::kInvalid, "VM_MAD of host {} is empty", name);
   if (im_mad.empty()) return fail(Errc::kInvalid, "IM_MAD of host {} is empty", name);
   (void)TRY(drivers_.hypervisor(vm_mad));
-  CHECK_OK(check_name_free(txn, {}, name));
+  CHECK_OK(check_host_name_free(txn, {}, name));
   Host host;
   host.cluster = cluster.is_set() ? cluster : kDefaultCluster;
   (void)TRY(find_cluster(txn, host.cluster));
@@ -129,7 +129,7 @@ Result<void> HostService::update(db::Txn& txn, HostId id, const text::Template& 
 Result<void> HostService::rename(db::Txn& txn, HostId id, const std::string& name) {
   Host host = TRY(find_host(txn, id));
   CHECK_OK(access::check_name("host", name));
-  CHECK_OK(check_name_free(txn, id, name));
+  CHECK_OK(check_host_name_free(txn, id, name));
   host.name = name;
   save_host(txn, host);
   return {};

@@ -17,7 +17,7 @@ using jobs::Job;
 using jobs::Next;
 using jobs::Work;
 
-constexpr int kAttempts = 5;
+constexpr int kSaveAttempts = 5;
 
 bool is_stop(const Vm& vm) {
   return vm.lcm == LcmState::kSaveStop || vm.lcm == LcmState::kEpilogStop;
@@ -40,7 +40,7 @@ Next settle_save(db::Txn& txn, const Job& job, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
   if (!outcome) {
-    const bool tries = may_pass(outcome.error()) && job.attempt + 1 < kAttempts;
+    const bool tries = may_pass(outcome.error()) && job.attempt + 1 < kSaveAttempts;
     if (!tries || job.is_cancel_asked) return back_to_running(txn, *vm, outcome.error());
     return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   }
@@ -85,7 +85,7 @@ Result<Work> plan_save(db::Txn& txn, const Job& job, const Tools& tools) {
 Next settle_stop(db::Txn& txn, const Job& job, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
-  if (!outcome && may_pass(outcome.error()) && job.attempt + 1 < kAttempts) {
+  if (!outcome && may_pass(outcome.error()) && job.attempt + 1 < kSaveAttempts) {
     return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   }
   vm->job = {};
@@ -134,7 +134,7 @@ Result<Work> plan_reboot(db::Txn& txn, const Job& job, const Tools& tools) {
               }};
 }
 
-Next settle_look(db::Txn& txn, const Job& job, Result<DomainFact> fact) {
+Next settle_saving_look(db::Txn& txn, const Job& job, Result<DomainFact> fact) {
   // A host that cannot be asked now is the watcher's business.
   if (!fact) return jobs::failed(fact.error());
   switch (fact->power) {
@@ -147,10 +147,10 @@ Next settle_look(db::Txn& txn, const Job& job, Result<DomainFact> fact) {
   return jobs::done();
 }
 
-Result<Work> plan_look(db::Txn& txn, const Job& job, const Tools& tools) {
+Result<Work> plan_saving_look(db::Txn& txn, const Job& job, const Tools& tools) {
   const Reach host = TRY(reach(txn, tools, job.vm));
   return jobs::work<DomainFact>(
-      [host](Progress&) { return host.driver->inspect_domain(host.domain); }, settle_look);
+      [host](Progress&) { return host.driver->inspect_domain(host.domain); }, settle_saving_look);
 }
 
 /// The VM has ended, or lives elsewhere, and its host kept a definition: it could not be asked when
@@ -192,6 +192,8 @@ jobs::KindSpec undefine_kind(Tools tools) {
   return {"vm.undefine", {step("undefine", tools, plan_undefine)}};
 }
 
-jobs::KindSpec look_kind(Tools tools) { return {"vm.look", {step("look", tools, plan_look)}}; }
+jobs::KindSpec look_kind(Tools tools) {
+  return {"vm.look", {step("look", tools, plan_saving_look)}};
+}
 
 }  // namespace neph::compute::internal

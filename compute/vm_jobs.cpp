@@ -9,7 +9,7 @@ namespace neph::compute::internal {
 namespace {
 
 /// A wait is over when somebody wakes it; now and then it looks by itself all the same.
-constexpr Duration kLookInterval{60'000};
+constexpr Duration kHostLookInterval{60'000};
 
 jobs::NewJob base_job(const Vm& vm, std::string_view kind, std::string_view step, UserId by) {
   jobs::NewJob job;
@@ -106,7 +106,7 @@ std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm) {
   const auto wait = [&](const std::string& key, std::string reason) {
     vm.wait_reason = reason;
     save_vm(txn, vm);
-    return jobs::wait_for(key, kLookInterval, std::move(reason));
+    return jobs::wait_for(key, kHostLookInterval, std::move(reason));
   };
   for (const auto& hold : datastore::list_holds(txn, vm.id)) {
     if (hold.state != datastore::HoldState::kDue) continue;

@@ -2,6 +2,7 @@
 #include "compute/internal/vm_rows.h"
 #include "compute/vm.h"
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "jobs/queue.h"
 
 namespace neph::compute {
@@ -71,14 +72,6 @@ void touch_images_of(db::Txn& txn, VmId vm) {
   while (rows.next()) txn.touch(ObjectKind::kImage, rows.integer(0));
 }
 
-template <class... Args>
-std::vector<VmId> list_ids(db::Txn& txn, std::string_view sql, const Args&... args) {
-  std::vector<VmId> ids;
-  auto rows = txn.query(sql, args...);
-  while (rows.next()) ids.push_back(VmId{rows.integer(0)});
-  return ids;
-}
-
 constexpr std::string_view kDiskColumns =
     "vm_id, disk_id, kind, image_id, image_datastore_id, path, format, overlay_path, is_present,"
     " is_retained, is_persistent, size_mb, target, attributes";
@@ -123,17 +116,19 @@ Result<Vm> find_vm(db::Txn& txn, VmId id) {
 }
 
 std::vector<VmId> list_vms(db::Txn& txn, Which which) {
-  return which == Which::kAll ? list_ids(txn, "SELECT id FROM vms ORDER BY id")
-                              : list_ids(txn, "SELECT id FROM vms WHERE state <> 6 ORDER BY id");
+  return db::list_ids<VmId>(
+      txn, which == Which::kAll ? "SELECT id FROM vms ORDER BY id"
+                                : "SELECT id FROM vms WHERE state <> 6 ORDER BY id");
 }
 
 std::vector<VmId> list_vms_on(db::Txn& txn, HostId host) {
-  return list_ids(txn, "SELECT id FROM vms WHERE host_id = ? AND state <> 6 ORDER BY id", host);
+  return db::list_ids<VmId>(
+      txn, "SELECT id FROM vms WHERE host_id = ? AND state <> 6 ORDER BY id", host);
 }
 
 std::vector<VmId> list_pending_vms(db::Txn& txn) {
   // "<> 6" is implied, and lets SQLite take the index of the living.
-  return list_ids(txn, "SELECT id FROM vms WHERE state = 1 AND state <> 6 ORDER BY id");
+  return db::list_ids<VmId>(txn, "SELECT id FROM vms WHERE state = 1 AND state <> 6 ORDER BY id");
 }
 
 VmId insert_vm(db::Txn& txn, Vm vm) {

@@ -8,7 +8,8 @@ namespace neph::compute {
 namespace {
 
 /// Names are unique among the templates of an owner.
-Result<void> check_name_free(db::Txn& txn, TemplateId id, UserId owner, std::string_view name) {
+Result<void> check_template_name_free(db::Txn& txn, TemplateId id, UserId owner,
+                                      std::string_view name) {
   const auto other = find_template_by_name(txn, owner, name);
   if (!other || *other == id) return {};
   return fail(Errc::kConflict, "NAME is already taken by TEMPLATE {}.", *other);
@@ -23,7 +24,7 @@ Result<void> check_may_create(db::Txn& txn, const access::Actor& actor) {
 /// A new template of the caller with those attributes.
 Result<TemplateId> insert_for(db::Txn& txn, const access::Actor& actor, const std::string& name,
                               const text::Template& attributes) {
-  CHECK_OK(check_name_free(txn, {}, actor.user, name));
+  CHECK_OK(check_template_name_free(txn, {}, actor.user, name));
   VmTemplate vm_template;
   vm_template.name = name;
   vm_template.owner = actor.user;
@@ -62,7 +63,7 @@ Result<TemplateId> clone_template(db::Txn& txn, const access::Actor& actor, Temp
 Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& name) {
   auto vm_template = TRY(find_template(txn, id));
   CHECK_OK(access::check_name("virtual machine template", name));
-  CHECK_OK(check_name_free(txn, id, vm_template.owner, name));
+  CHECK_OK(check_template_name_free(txn, id, vm_template.owner, name));
   vm_template.name = name;
   save_template(txn, vm_template);
   return {};
@@ -99,7 +100,7 @@ Result<void> chown_template(db::Txn& txn, TemplateId id, UserId user, GroupId gr
   auto vm_template = TRY(find_template(txn, id));
   if (user.is_set()) {
     (void)TRY(access::find_user(txn, user));
-    CHECK_OK(check_name_free(txn, id, user, vm_template.name));
+    CHECK_OK(check_template_name_free(txn, id, user, vm_template.name));
     vm_template.owner = user;
   }
   if (group.is_set()) {

@@ -28,11 +28,6 @@ class File {
   int number_;
 };
 
-tl::unexpected<Error> fail_errno(std::string_view what, const fs::path& file) {
-  return fail_because(Errc::kUnavailable, std::strerror(errno), "cannot {} {}", what,
-                      file.string());
-}
-
 Result<void> write_new(const fs::path& file, const std::string& text, mode_t mode) {
   ::unlink(file.c_str());  // of a start that was cut off
   const File out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -49,6 +44,11 @@ Result<void> write_new(const fs::path& file, const std::string& text, mode_t mod
 }
 
 }  // namespace
+
+tl::unexpected<Error> fail_errno(std::string_view what, const fs::path& file) {
+  return fail_because(Errc::kUnavailable, std::strerror(errno), "cannot {} {}", what,
+                      file.string());
+}
 
 Result<void> replace_file(const fs::path& file, const std::string& text, Readers readers) {
   fs::path fresh = file;

@@ -13,6 +13,10 @@ namespace neph::daemon {
   return state / "nephd.db";
 }
 
+/// What errno says of `what` ("open", "sync") done to a file.
+[[nodiscard]] tl::unexpected<Error> fail_errno(std::string_view what,
+                                               const std::filesystem::path& file);
+
 enum class Readers { kOwner, kAll };  ///< mode 0600, mode 0644
 
 /// Replaces a file as a whole and durably: who reads it sees the old text or the new one, also

@@ -20,11 +20,6 @@ namespace fs = std::filesystem;
 /// Where nobody knows what was made since the backup, ids go on so far behind it.
 constexpr std::int64_t kMargin = 100'000;
 
-tl::unexpected<Error> fail_errno(std::string_view what, const fs::path& file) {
-  return fail_because(Errc::kUnavailable, std::strerror(errno), "cannot {} {}", what,
-                      file.string());
-}
-
 Result<void> sync_directory(const fs::path& directory) {
   const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0) return fail_errno("open", directory);

@@ -9,7 +9,7 @@ namespace neph::datastore {
 
 namespace {
 
-constexpr std::string_view kById =
+constexpr std::string_view kDatastoreById =
     "SELECT id, name, user_id, group_id, permissions, type, is_enabled, ds_mad, tm_mad,"
     " base_path, total_mb, free_mb, used_mb, template FROM datastores WHERE id = ?";
 
@@ -34,7 +34,7 @@ Datastore datastore_from(const db::Cursor& row) {
 }  // namespace
 
 Result<Datastore> find_datastore(db::Txn& txn, DatastoreId id) {
-  auto row = txn.query(kById, id);
+  auto row = txn.query(kDatastoreById, id);
   if (!row.next()) return fail(Errc::kNotFound, "Error getting datastore [{}].", id);
   Datastore datastore = datastore_from(row);
   auto clusters = txn.query(

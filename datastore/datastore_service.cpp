@@ -13,7 +13,7 @@ namespace neph::datastore {
 namespace {
 
 constexpr ClusterId kDefaultCluster{0};
-constexpr std::array<std::pair<DatastoreType, std::string_view>, 3> kTypes{{
+constexpr std::array<std::pair<DatastoreType, std::string_view>, 3> kDatastoreTypes{{
     {DatastoreType::kImage, "IMAGE_DS"},
     {DatastoreType::kSystem, "SYSTEM_DS"},
     {DatastoreType::kFile, "FILE_DS"},
@@ -22,15 +22,16 @@ constexpr std::array<std::pair<DatastoreType, std::string_view>, 3> kTypes{{
 constexpr std::array<std::string_view, 4> kFixed{"TYPE", "DS_MAD", "TM_MAD", "BASE_PATH"};
 
 std::string_view word_of(DatastoreType type) {
-  const auto* found = std::ranges::find(kTypes, type, &decltype(kTypes)::value_type::first);
-  return found == kTypes.end() ? std::string_view{} : found->second;
+  const auto* found = std::ranges::find(kDatastoreTypes, type,
+                                        &decltype(kDatastoreTypes)::value_type::first);
+  return found == kDatastoreTypes.end() ? std::string_view{} : found->second;
 }
 
 Result<DatastoreType> type_from(std::string_view word) {
   std::string upper;
   for (const char letter : word)
     upper += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  for (const auto& [type, name] : kTypes) {
+  for (const auto& [type, name] : kDatastoreTypes) {
     if (name == upper) return type;
   }
   return fail(Errc::kInvalid,

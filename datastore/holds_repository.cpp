@@ -11,7 +11,7 @@ constexpr std::string_view kByDisk =
 constexpr std::string_view kByVm =
     "SELECT snapshot_id, vm_id, disk_id, fires, state, due_at_ms, grade FROM disk_holds"
     " WHERE vm_id = ? ORDER BY snapshot_id";
-constexpr std::string_view kById =
+constexpr std::string_view kHoldBySnapshot =
     "SELECT snapshot_id, vm_id, disk_id, fires, state, due_at_ms, grade FROM disk_holds"
     " WHERE snapshot_id = ?";
 
@@ -74,7 +74,7 @@ void release_hold(db::Txn& txn, SnapshotId snapshot) {
 }
 
 std::optional<Hold> find_hold(db::Txn& txn, SnapshotId snapshot) {
-  auto row = txn.query(kById, snapshot);
+  auto row = txn.query(kHoldBySnapshot, snapshot);
   if (!row.next()) return std::nullopt;
   return hold_from(row);
 }

@@ -12,7 +12,7 @@ namespace neph::datastore {
 
 namespace {
 
-constexpr std::array<std::pair<ImageType, std::string_view>, 6> kTypes{{
+constexpr std::array<std::pair<ImageType, std::string_view>, 6> kImageTypes{{
     {ImageType::kOs, "OS"},
     {ImageType::kCdrom, "CDROM"},
     {ImageType::kDatablock, "DATABLOCK"},
@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 11> kStates{
 }  // namespace
 
 std::string_view name_of(ImageType type) {
-  for (const auto& [known, name] : kTypes) {
+  for (const auto& [known, name] : kImageTypes) {
     if (known == type) return name;
   }
   return "";
@@ -39,7 +39,7 @@ Result<ImageType> image_type_from(std::string_view name) {
   for (const char letter : name)
     upper += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
   std::string known_names;
-  for (const auto& [type, known] : kTypes) {
+  for (const auto& [type, known] : kImageTypes) {
     if (known == upper) return type;
     known_names += (known_names.empty() ? "" : ", ") + std::string{known};
   }

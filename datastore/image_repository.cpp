@@ -7,7 +7,7 @@ namespace neph::datastore {
 
 namespace {
 
-constexpr std::string_view kById =
+constexpr std::string_view kImageById =
     "SELECT id, name, user_id, group_id, permissions, type, disk_type, is_persistent, state,"
     " datastore_id, size_mb, source, format, original_path, cloning_id, sha256, modified_by_vm,"
     " registered_at, job_id, template FROM images WHERE id = ?";
@@ -59,7 +59,7 @@ std::vector<T> read_ids(db::Txn& txn, std::string_view sql, const Args&... args)
 }  // namespace
 
 Result<Image> find_image(db::Txn& txn, ImageId id) {
-  auto row = txn.query(kById, id);
+  auto row = txn.query(kImageById, id);
   if (!row.next()) return fail(Errc::kNotFound, "Error getting image [{}].", id);
   return image_from(row);
 }

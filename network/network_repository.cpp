@@ -1,3 +1,4 @@
+#include "db/list_ids.h"
 #include "network/internal/network_rows.h"
 #include "network/internal/stored.h"
 
@@ -64,14 +65,6 @@ std::string text_of(const std::optional<Ip6>& address) {
   return address ? address->text() : std::string{};
 }
 
-template <class AnyId, class... Args>
-std::vector<AnyId> list_ids(db::Txn& txn, std::string_view sql, const Args&... args) {
-  std::vector<AnyId> ids;
-  auto rows = txn.query(sql, args...);
-  while (rows.next()) ids.push_back(AnyId{rows.integer(0)});
-  return ids;
-}
-
 void touch_owners(db::Txn& txn, UserId user, GroupId group) {
   txn.touch(ObjectKind::kUser, user);
   txn.touch(ObjectKind::kGroup, group);
@@ -83,7 +76,7 @@ Result<Network> find_network(db::Txn& txn, NetworkId id) {
   auto rows = txn.query(fmt::format("SELECT {} FROM networks WHERE id = ?", kNetworkColumns), id);
   if (!rows.next()) return fail(Errc::kNotFound, "Error getting virtual network [{}].", id);
   Network network = read_network(rows);
-  network.clusters = list_ids<ClusterId>(
+  network.clusters = db::list_ids<ClusterId>(
       txn, "SELECT cluster_id FROM cluster_networks WHERE network_id = ? ORDER BY cluster_id", id);
   return network;
 }
@@ -94,7 +87,7 @@ std::optional<NetworkId> find_network_by_name(db::Txn& txn, UserId owner, std::s
 }
 
 std::vector<NetworkId> list_networks(db::Txn& txn) {
-  return list_ids<NetworkId>(txn, "SELECT id FROM networks ORDER BY id");
+  return db::list_ids<NetworkId>(txn, "SELECT id FROM networks ORDER BY id");
 }
 
 std::vector<AddressRange> list_ranges(db::Txn& txn, NetworkId id) {
@@ -175,7 +168,7 @@ bool is_cluster(db::Txn& txn, ClusterId cluster) {
 }
 
 std::vector<NetworkId> list_networks_in(db::Txn& txn, ClusterId cluster) {
-  return list_ids<NetworkId>(
+  return db::list_ids<NetworkId>(
       txn, "SELECT network_id FROM cluster_networks WHERE cluster_id = ? ORDER BY network_id",
       cluster);
 }
@@ -192,7 +185,7 @@ std::vector<std::int64_t> list_vlans(db::Txn& txn, std::string_view vn_mad) {
 }
 
 std::vector<VmId> list_vms_between(db::Txn& txn, NetworkId network, ClusterId cluster) {
-  return list_ids<VmId>(
+  return db::list_ids<VmId>(
       txn,
       "SELECT DISTINCT v.id FROM leases l JOIN vms v ON v.id = l.vm_id JOIN hosts h"
       " ON h.id = v.host_id WHERE l.network_id = ? AND l.kind = 1 AND h.cluster_id = ?"
@@ -201,7 +194,7 @@ std::vector<VmId> list_vms_between(db::Txn& txn, NetworkId network, ClusterId cl
 }
 
 std::vector<NetworkId> list_reservations_of(db::Txn& txn, NetworkId parent) {
-  return list_ids<NetworkId>(
+  return db::list_ids<NetworkId>(
       txn,
       "SELECT id FROM networks WHERE parent_id = ? AND parent_id IS NOT NULL ORDER BY id", parent);
 }

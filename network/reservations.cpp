@@ -49,19 +49,19 @@ Result<Wanted> wanted_from(const Source& ask) {
   return wanted;
 }
 
-struct Place {
+struct Run {
   AddressRange range;
   std::int64_t position = 0;
 };
 
 /// The position of an address; it may be taken.
-Result<Place> find_place(db::Txn& txn, NetworkId id, const Wanted& wanted) {
+Result<Run> find_place(db::Txn& txn, NetworkId id, const Wanted& wanted) {
   for (const auto& range : list_ranges(txn, id)) {
     if (wanted.range && range.id != *wanted.range) continue;
     const auto position = wanted.ip    ? range.find(*wanted.ip)
                           : wanted.ip6 ? range.find(*wanted.ip6)
                                        : range.find(*wanted.mac);
-    if (position) return Place{range, *position};
+    if (position) return Run{range, *position};
   }
   return fail(Errc::kInvalid, "Virtual network [{}] has no address {}{}", id,
               wanted.ip    ? wanted.ip->text()
@@ -71,7 +71,7 @@ Result<Place> find_place(db::Txn& txn, NetworkId id, const Wanted& wanted) {
 }
 
 /// The address that LEASES names.
-Result<Place> leased_place(db::Txn& txn, NetworkId id, const text::Template& ask) {
+Result<Run> leased_place(db::Txn& txn, NetworkId id, const text::Template& ask) {
   CHECK_OK(find_network(txn, id));
   const auto* leases = ask.find_vector("LEASES");
   if (leases == nullptr)
@@ -83,7 +83,7 @@ Result<Place> leased_place(db::Txn& txn, NetworkId id, const text::Template& ask
 }
 
 /// So many free addresses in a row.
-Result<Place> free_place(db::Txn& txn, NetworkId id, const Wanted& wanted, std::int64_t count) {
+Result<Run> free_place(db::Txn& txn, NetworkId id, const Wanted& wanted, std::int64_t count) {
   if (wanted.has_address()) {
     auto place = TRY(find_place(txn, id, wanted));
     const auto taken = find_taken(txn, place.range, place.position, count);
@@ -93,7 +93,7 @@ Result<Place> free_place(db::Txn& txn, NetworkId id, const Wanted& wanted, std::
   }
   for (const auto& range : list_ranges(txn, id)) {
     if (wanted.range && range.id != *wanted.range) continue;
-    if (const auto position = find_free(txn, range, count)) return Place{range, *position};
+    if (const auto position = find_free(txn, range, count)) return Run{range, *position};
   }
   return fail(Errc::kConflict, "Virtual network [{}] has no {} free addresses in a row", id, count);
 }
@@ -142,7 +142,7 @@ Result<Network> old_reservation(db::Txn& txn, const access::Actor& actor, const 
               parent.id);
 }
 
-void insert_reserved(db::Txn& txn, const Network& network, const Place& place,
+void insert_reserved(db::Txn& txn, const Network& network, const Run& place,
                      std::int64_t count) {
   const Address first = place.range.at(place.position);
   AddressRange range = place.range;

@@ -1,19 +1,8 @@
+#include "db/list_ids.h"
 #include "network/internal/lease_rows.h"
 #include "network/internal/stored.h"
 
 namespace neph::network {
-namespace {
-
-template <class AnyId, class... Args>
-std::vector<AnyId> list_ids(db::Txn& txn, std::string_view sql, const Args&... args) {
-  std::vector<AnyId> ids;
-  auto rows = txn.query(sql, args...);
-  while (rows.next()) ids.push_back(AnyId{rows.integer(0)});
-  return ids;
-}
-
-}  // namespace
-
 Result<SecurityGroup> find_security_group(db::Txn& txn, SecurityGroupId id) {
   auto row = txn.query(
       "SELECT id, name, user_id, group_id, permissions, template FROM security_groups"
@@ -37,18 +26,18 @@ std::optional<SecurityGroupId> find_security_group_by_name(db::Txn& txn, UserId 
 }
 
 std::vector<SecurityGroupId> list_security_groups(db::Txn& txn) {
-  return list_ids<SecurityGroupId>(txn, "SELECT id FROM security_groups ORDER BY id");
+  return db::list_ids<SecurityGroupId>(txn, "SELECT id FROM security_groups ORDER BY id");
 }
 
 std::vector<VmId> list_vms_in(db::Txn& txn, SecurityGroupId id) {
-  return list_ids<VmId>(
+  return db::list_ids<VmId>(
       txn,
       "SELECT DISTINCT vm_id FROM nic_security_groups WHERE security_group_id = ? ORDER BY vm_id",
       id);
 }
 
 std::vector<SecurityGroupId> list_security_groups_of(db::Txn& txn, VmId vm) {
-  return list_ids<SecurityGroupId>(
+  return db::list_ids<SecurityGroupId>(
       txn,
       "SELECT DISTINCT security_group_id FROM nic_security_groups WHERE vm_id = ? ORDER BY 1", vm);
 }
@@ -62,7 +51,7 @@ void join_security_group(db::Txn& txn, SecurityGroupId group, VmId vm, NicId nic
 }
 
 void leave_security_groups(db::Txn& txn, VmId vm, NicId nic) {
-  for (const auto group : list_ids<SecurityGroupId>(
+  for (const auto group : db::list_ids<SecurityGroupId>(
            txn, "SELECT security_group_id FROM nic_security_groups WHERE vm_id = ? AND nic_id = ?",
            vm, nic)) {
     txn.touch(ObjectKind::kSecurityGroup, group);

@@ -14,7 +14,7 @@
 namespace neph::network {
 namespace {
 
-Result<void> check_name_free(db::Txn& txn, SecurityGroupId id, UserId owner,
+Result<void> check_group_name_free(db::Txn& txn, SecurityGroupId id, UserId owner,
                              std::string_view name) {
   const auto other = find_security_group_by_name(txn, owner, name);
   if (!other || *other == id) return {};
@@ -26,7 +26,7 @@ Result<SecurityGroupId> insert_for(db::Txn& txn, const access::Actor& actor,
   const access::Subject fresh{.kind = access::Resource::kSecurityGroup, .permissions = {0}};
   CHECK_OK(access::authorize(txn, actor, access::Op::kCreate, fresh));
   CHECK_OK(access::check_name("security group", name));
-  CHECK_OK(check_name_free(txn, {}, actor.user, name));
+  CHECK_OK(check_group_name_free(txn, {}, actor.user, name));
   SecurityGroup group;
   group.id = db::take_id<SecurityGroupId>(txn, "security_group");
   group.name = name;
@@ -94,7 +94,7 @@ Result<void> update_security_group(db::Txn& txn, const SecurityGroupChange& ask)
 Result<void> rename_security_group(db::Txn& txn, SecurityGroupId id, const std::string& name) {
   auto group = TRY(find_security_group(txn, id));
   CHECK_OK(access::check_name("security group", name));
-  CHECK_OK(check_name_free(txn, id, group.owner, name));
+  CHECK_OK(check_group_name_free(txn, id, group.owner, name));
   group.name = name;
   save_security_group(txn, group);
   return {};
@@ -112,7 +112,7 @@ Result<void> chown_security_group(db::Txn& txn, SecurityGroupId id, UserId user,
   auto group = TRY(find_security_group(txn, id));
   if (user.is_set()) group.owner = TRY(access::find_user(txn, user)).id;
   if (group_id.is_set()) group.group = TRY(access::find_group(txn, group_id)).id;
-  CHECK_OK(check_name_free(txn, id, group.owner, group.name));
+  CHECK_OK(check_group_name_free(txn, id, group.owner, group.name));
   save_security_group(txn, group);
   return {};
 }

@@ -84,7 +84,7 @@ Result<void> read_attributes(const HookSettings& settings, const StateNumbers& n
               attributes.get("TYPE"));
 }
 
-Result<void> check_name_free(db::Txn& txn, HookId id, std::string_view name) {
+Result<void> check_hook_name_free(db::Txn& txn, HookId id, std::string_view name) {
   const auto other = find_hook_by_name(txn, name);
   if (!other || *other == id) return {};
   return fail(Errc::kConflict, "NAME is already taken by HOOK {}.", *other);
@@ -102,7 +102,7 @@ Result<HookId> create_hook(db::Txn& txn, const HookSettings& settings,
   Hook hook;
   hook.name = ask.get("NAME");
   CHECK_OK(access::check_name("hook", hook.name));
-  CHECK_OK(check_name_free(txn, {}, hook.name));
+  CHECK_OK(check_hook_name_free(txn, {}, hook.name));
   hook.attributes = ask;
   hook.attributes.erase("NAME");
   CHECK_OK(read_attributes(settings, numbers, hook));
@@ -124,7 +124,7 @@ Result<void> update_hook(db::Txn& txn, const HookSettings& settings, const State
 Result<void> rename_hook(db::Txn& txn, HookId id, const std::string& name) {
   Hook hook = TRY(find_hook(txn, id));
   CHECK_OK(access::check_name("hook", name));
-  CHECK_OK(check_name_free(txn, id, name));
+  CHECK_OK(check_hook_name_free(txn, id, name));
   hook.name = name;
   save_hook(txn, hook);
   return {};

@@ -1,4 +1,5 @@
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "site/internal/hook_rows.h"
 #include "site/internal/stored.h"
 
@@ -27,12 +28,6 @@ std::vector<HookExecution> executions_of(db::Cursor rows) {
   return executions;
 }
 
-std::vector<HookId> ids_of(db::Cursor rows) {
-  std::vector<HookId> ids;
-  while (rows.next()) ids.push_back(rows.get<HookId>(0));
-  return ids;
-}
-
 }  // namespace
 
 Result<Hook> find_hook(db::Txn& txn, HookId id) {
@@ -46,14 +41,15 @@ Result<Hook> find_hook(db::Txn& txn, HookId id) {
 }
 
 std::vector<HookId> list_hooks(db::Txn& txn) {
-  return ids_of(txn.query("SELECT id FROM hooks ORDER BY id"));
+  return db::list_ids<HookId>(txn, "SELECT id FROM hooks ORDER BY id");
 }
 
 std::vector<HookId> list_hooks_for(db::Txn& txn, const events::Event& event) {
-  return ids_of(
-      txn.query("SELECT id FROM hooks WHERE subject = ? AND state IN (-1, ?)"
-                " AND lcm_state IN (-1, ?) ORDER BY id",
-                event.subject, event.state, event.lcm_state));
+  return db::list_ids<HookId>(
+      txn,
+      "SELECT id FROM hooks WHERE subject = ? AND state IN (-1, ?)"
+      " AND lcm_state IN (-1, ?) ORDER BY id",
+      event.subject, event.state, event.lcm_state);
 }
 
 bool has_hook_for(db::Txn& txn, std::string_view method) {

@@ -84,7 +84,7 @@ void change_with_rules(db::Txn& txn, const VdcRights& rights, const std::vector<
   }
 }
 
-Result<void> check_name_free(db::Txn& txn, VdcId id, std::string_view name) {
+Result<void> check_vdc_name_free(db::Txn& txn, VdcId id, std::string_view name) {
   const auto other = find_vdc_by_name(txn, name);
   if (!other || *other == id) return {};
   return fail(Errc::kConflict, "NAME is already taken by VDC {}.", *other);
@@ -119,7 +119,7 @@ Result<VdcId> create_vdc(db::Txn& txn, const text::Template& ask) {
   Vdc vdc;
   vdc.name = ask.get("NAME");
   CHECK_OK(access::check_name("VDC", vdc.name));
-  CHECK_OK(check_name_free(txn, {}, vdc.name));
+  CHECK_OK(check_vdc_name_free(txn, {}, vdc.name));
   vdc.attributes = ask;
   vdc.attributes.erase("NAME");
   return insert_vdc(txn, vdc);
@@ -136,7 +136,7 @@ Result<void> delete_vdc(db::Txn& txn, const VdcRights& rights, VdcId id) {
 Result<void> rename_vdc(db::Txn& txn, VdcId id, const std::string& name) {
   Vdc vdc = TRY(find_vdc(txn, id));
   CHECK_OK(access::check_name("VDC", name));
-  CHECK_OK(check_name_free(txn, id, name));
+  CHECK_OK(check_vdc_name_free(txn, id, name));
   vdc.name = name;
   save_vdc(txn, vdc);
   return {};

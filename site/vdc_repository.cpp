@@ -1,17 +1,9 @@
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "site/internal/stored.h"
 #include "site/internal/vdc_rows.h"
 
 namespace neph::site {
-namespace {
-
-std::vector<VdcId> ids_of(db::Cursor rows) {
-  std::vector<VdcId> ids;
-  while (rows.next()) ids.push_back(rows.get<VdcId>(0));
-  return ids;
-}
-
-}  // namespace
 
 Result<Vdc> find_vdc(db::Txn& txn, VdcId id) {
   auto rows = txn.query("SELECT name, template FROM vdcs WHERE id = ?", id);
@@ -31,17 +23,18 @@ Result<Vdc> find_vdc(db::Txn& txn, VdcId id) {
 }
 
 std::vector<VdcId> list_vdcs(db::Txn& txn) {
-  return ids_of(txn.query("SELECT id FROM vdcs ORDER BY id"));
+  return db::list_ids<VdcId>(txn, "SELECT id FROM vdcs ORDER BY id");
 }
 
 std::vector<VdcId> list_vdcs_of(db::Txn& txn, GroupId group) {
-  return ids_of(txn.query("SELECT vdc_id FROM vdc_groups WHERE group_id = ?", group));
+  return db::list_ids<VdcId>(txn, "SELECT vdc_id FROM vdc_groups WHERE group_id = ?", group);
 }
 
 std::vector<VdcId> list_vdcs_with(db::Txn& txn, const VdcResource& resource) {
-  return ids_of(txn.query(
+  return db::list_ids<VdcId>(
+      txn,
       "SELECT vdc_id FROM vdc_resources WHERE kind = ? AND zone_id = ? AND object_id = ?",
-      resource.kind, resource.zone, resource.object));
+      resource.kind, resource.zone, resource.object);
 }
 
 std::optional<VdcId> find_vdc_by_name(db::Txn& txn, std::string_view name) {

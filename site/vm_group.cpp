@@ -12,7 +12,8 @@
 namespace neph::site {
 namespace {
 
-Result<void> check_name_free(db::Txn& txn, VmGroupId id, UserId owner, std::string_view name) {
+Result<void> check_vm_group_name_free(db::Txn& txn, VmGroupId id, UserId owner,
+                                      std::string_view name) {
   const auto other = find_vm_group_by_name(txn, owner, name);
   if (!other || *other == id) return {};
   return fail(Errc::kConflict, "NAME is already taken by VMGROUP {}.", *other);
@@ -49,7 +50,7 @@ Result<VmGroupId> create_vm_group(db::Txn& txn, const access::Actor& actor,
   VmGroup group;
   group.name = ask.get("NAME");
   CHECK_OK(access::check_name("vm group", group.name));
-  CHECK_OK(check_name_free(txn, {}, actor.user, group.name));
+  CHECK_OK(check_vm_group_name_free(txn, {}, actor.user, group.name));
   group.owner = actor.user;
   group.group = actor.group;
   group.permissions = access::initial_permissions(actor);
@@ -77,7 +78,7 @@ Result<void> delete_vm_group(db::Txn& txn, VmGroupId id) {
 Result<void> rename_vm_group(db::Txn& txn, VmGroupId id, const std::string& name) {
   VmGroup group = TRY(find_vm_group(txn, id));
   CHECK_OK(access::check_name("vm group", name));
-  CHECK_OK(check_name_free(txn, id, group.owner, name));
+  CHECK_OK(check_vm_group_name_free(txn, id, group.owner, name));
   group.name = name;
   save_vm_group(txn, group);
   return {};
@@ -104,7 +105,7 @@ Result<void> chown_vm_group(db::Txn& txn, VmGroupId id, UserId user, GroupId own
   VmGroup group = TRY(find_vm_group(txn, id));
   if (user.is_set()) {
     group.owner = TRY(access::find_user(txn, user)).id;
-    CHECK_OK(check_name_free(txn, id, user, group.name));
+    CHECK_OK(check_vm_group_name_free(txn, id, user, group.name));
   }
   if (owners.is_set()) group.group = TRY(access::find_group(txn, owners)).id;
   save_vm_group(txn, group);

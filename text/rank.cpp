@@ -9,15 +9,15 @@ namespace {
 using internal::ExpressionCursor;
 using internal::number_from;
 
-enum class Kind { kNumber, kAttribute, kNegative, kChain };
+enum class RankKind { kNumber, kAttribute, kNegative, kChain };
 
 /// As in requirements, a chain is flat: parts joined by the operators in `joints`, all of one
 /// precedence, from left to right.
-struct Term {
-  Kind kind = Kind::kNumber;
+struct RankTerm {
+  RankKind kind = RankKind::kNumber;
   double number = 0;
   std::string name;
-  std::vector<Term> parts;
+  std::vector<RankTerm> parts;
   std::string joints;
 };
 
@@ -31,13 +31,13 @@ double applied(double left, char joint, double right) {
   }
 }
 
-double evaluate(const Term& term, const AttributeLookup& attributes) {
-  if (term.kind == Kind::kNumber) return term.number;
-  if (term.kind == Kind::kAttribute) {
+double evaluate(const RankTerm& term, const AttributeLookup& attributes) {
+  if (term.kind == RankKind::kNumber) return term.number;
+  if (term.kind == RankKind::kAttribute) {
     const auto actual = attributes(term.name);
     return actual.empty() ? 0 : number_from(actual.front()).value_or(0);
   }
-  if (term.kind == Kind::kNegative) return -evaluate(term.parts.front(), attributes);
+  if (term.kind == RankKind::kNegative) return -evaluate(term.parts.front(), attributes);
   double result = evaluate(term.parts.front(), attributes);
   for (std::size_t i = 0; i < term.joints.size(); ++i)
     result = applied(result, term.joints[i], evaluate(term.parts[i + 1], attributes));
@@ -48,22 +48,22 @@ class RankParser {
  public:
   explicit RankParser(std::string_view source) : cursor_(source) {}
 
-  Result<std::optional<Term>> parse() {
+  Result<std::optional<RankTerm>> parse() {
     CHECK_OK(cursor_.check_length());
     cursor_.skip_space();
     if (cursor_.at_end()) return std::nullopt;
-    Term result = TRY(parse_sum());
+    RankTerm result = TRY(parse_sum());
     if (!cursor_.at_end()) return cursor_.refuse("expected +, -, * or /");
     return result;
   }
 
  private:
-  Result<Term> parse_sum() { return parse_chain('+', '-', &RankParser::parse_product); }
-  Result<Term> parse_product() { return parse_chain('*', '/', &RankParser::parse_factor); }
+  Result<RankTerm> parse_sum() { return parse_chain('+', '-', &RankParser::parse_product); }
+  Result<RankTerm> parse_product() { return parse_chain('*', '/', &RankParser::parse_factor); }
 
-  Result<Term> parse_chain(char one, char other, Result<Term> (RankParser::*parse_part)()) {
-    Term chain;
-    chain.kind = Kind::kChain;
+  Result<RankTerm> parse_chain(char one, char other, Result<RankTerm> (RankParser::*parse_part)()) {
+    RankTerm chain;
+    chain.kind = RankKind::kChain;
     while (true) {
       chain.parts.push_back(TRY((this->*parse_part)()));
       if (cursor_.take(one))
@@ -75,11 +75,11 @@ class RankParser {
     }
   }
 
-  Result<Term> parse_factor() {
+  Result<RankTerm> parse_factor() {
     CHECK_OK(cursor_.enter());
-    Term factor;
+    RankTerm factor;
     if (cursor_.take('-')) {
-      factor.kind = Kind::kNegative;
+      factor.kind = RankKind::kNegative;
       factor.parts.push_back(TRY(parse_factor()));
     } else if (cursor_.take('(')) {
       factor = TRY(parse_sum());
@@ -91,10 +91,10 @@ class RankParser {
     return factor;
   }
 
-  Result<Term> parse_operand() {
-    Term term;
+  Result<RankTerm> parse_operand() {
+    RankTerm term;
     if (cursor_.take('"')) {
-      term.kind = Kind::kAttribute;
+      term.kind = RankKind::kAttribute;
       term.name = internal::upper_case(TRY(cursor_.take_quoted()));
       return term;
     }
@@ -102,7 +102,7 @@ class RankParser {
     const auto word = cursor_.take_word("+-*/()\"=!<>&|@");
     if (word.empty()) return cursor_.refuse("expected a number or the name of an attribute");
     if ((first < '0' || first > '9') && first != '.') {
-      term.kind = Kind::kAttribute;
+      term.kind = RankKind::kAttribute;
       term.name = internal::upper_case(word);
       return term;
     }
@@ -118,7 +118,7 @@ class RankParser {
 }  // namespace
 
 struct Rank::Node {
-  Term term;
+  RankTerm term;
 };
 
 Result<Rank> Rank::parse(std::string_view source) {

@@ -21,7 +21,7 @@ constexpr Duration kCopyStall{60'000};
 constexpr Duration kPublishStall{300'000};
 constexpr Duration kSpacePause{15'000};
 constexpr Duration kFullPause{30'000};
-constexpr int kAttemptsMax = 5;
+constexpr int kCopyAttemptsMax = 5;
 
 /// Everything a copy needs, read in one transaction.
 struct CopyPlan {
@@ -190,7 +190,7 @@ jobs::Next after_error(db::Txn& txn, const jobs::Job& job, std::string_view step
   // kConflict: told to stop because nothing moved.
   const bool may_pass = error.code == Errc::kUnavailable || error.code == Errc::kStalled ||
                         error.code == Errc::kConflict;
-  if (may_pass && job.attempt + 1 < kAttemptsMax)
+  if (may_pass && job.attempt + 1 < kCopyAttemptsMax)
     return pause(txn, job, jobs::pause_after(job.attempt),
                  fmt::format("{} is tried again: {}", step, error.text()));
   return fail_copy(txn, job, step, error);

@@ -7,7 +7,7 @@
 namespace neph::snapshots {
 namespace {
 
-constexpr int kAttemptsMax = 8;
+constexpr int kPinAttemptsMax = 8;
 
 template <class Keep>
 std::vector<Snapshot> list_where(db::Txn& txn, const jobs::Job& job, Keep&& keep) {
@@ -72,7 +72,7 @@ jobs::Next fail_members(db::Txn& txn, const jobs::Job& job, std::string_view ste
 jobs::Next retry_members(db::Txn& txn, const jobs::Job& job, std::string_view step,
                          const Error& error) {
   const bool is_host = error.code == Errc::kUnavailable;
-  if (!is_host && job.attempt + 1 >= kAttemptsMax) return fail_members(txn, job, step, error);
+  if (!is_host && job.attempt + 1 >= kPinAttemptsMax) return fail_members(txn, job, step, error);
   const std::string reason = is_host ? fmt::format("waiting for host: {}", error.text())
                                      : fmt::format("{}: {}", step, error.text());
   for (const Snapshot& snapshot : list_members(txn, job)) mark_waiting(txn, snapshot, reason);

@@ -63,11 +63,6 @@ std::string from_file() {
 const char* const kEmpty =
     "NAME=\"made\"\nSIZE=\"20\"\nTYPE=\"DATABLOCK\"\nDRIVER=\"qcow2\"\nPERSISTENT=\"YES\"";
 
-sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavailable) {
-  return {.kind = sim::FaultKind::kError, .verb = std::string(verb), .times = times,
-          .error = {code, "ordered", ""}};
-}
-
 }  // namespace
 
 std::vector<Story> image_stories() {

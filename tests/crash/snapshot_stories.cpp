@@ -9,11 +9,6 @@ using snapshots::Kind;
 
 const std::vector<DiskId> kBoth{DiskId{0}, DiskId{1}};
 
-sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavailable) {
-  return {.kind = sim::FaultKind::kError, .verb = std::string(verb), .times = times,
-          .error = {code, "ordered", ""}};
-}
-
 Step cancels() {
   return asks([](Stage& stage, db::Txn& txn) {
     return stage.daemon().snapshots.cancel_by_image(txn, stage.image_named(txn, "taken"));
@@ -42,12 +37,6 @@ Step retries() {
 Step storage_heals() {
   return does([](Stage& stage) { stage.world().clear_faults(); });
 }
-Step guest_ends() {
-  return does([](Stage& stage) {
-    (void)stage.world().guest_shuts_down(compute::domain_name(stage.vm_id));
-  });
-}
-
 std::vector<Story> hot_stories() {
   const auto ready = snapshot_is("ready");
   const auto runs = vm_is("RUNNING");

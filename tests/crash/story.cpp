@@ -45,6 +45,17 @@ Step writes(int disk, std::int64_t block, sim::Stamp stamp) {
   return does([=](Stage& stage) { stage.write(disk, block, stamp); });
 }
 
+Step guest_ends() {
+  return does([](Stage& stage) {
+    (void)stage.world().guest_shuts_down(compute::domain_name(stage.vm_id));
+  });
+}
+
+sim::Fault failing(std::string_view verb, int times, Errc code) {
+  return {.kind = sim::FaultKind::kError, .verb = std::string(verb), .times = times,
+          .error = {code, "ordered", ""}};
+}
+
 Step meets(sim::Fault fault) {
   return does([fault](Stage& stage) { stage.world().inject(fault); });
 }

@@ -31,7 +31,10 @@ struct Story {
 [[nodiscard]] Step acts(compute::Action action);
 [[nodiscard]] Step recovers(compute::Recover how);
 [[nodiscard]] Step writes(int disk, std::int64_t block, sim::Stamp stamp);
+[[nodiscard]] Step guest_ends();
 [[nodiscard]] Step meets(sim::Fault fault);
+/// The next calls of a driver's verb fail.
+[[nodiscard]] sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavailable);
 [[nodiscard]] Step has_agent(sim::Agent agent);
 [[nodiscard]] Step has_sharing();
 [[nodiscard]] Step does(std::function<void(Stage&)> what);

@@ -39,11 +39,6 @@ sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavaila
           .times = times, .error = {code, "ordered", ""}};
 }
 
-Step guest_ends() {
-  return does([](Stage& stage) {
-    (void)stage.world().guest_shuts_down(compute::domain_name(stage.vm_id));
-  });
-}
 Step guest_is_slow() {
   return does([](Stage& stage) {
     stage.world().set_conduct(compute::domain_name(stage.vm_id),

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 #include "cli/credentials.h"
@@ -24,11 +23,6 @@ constexpr Duration kCallLimit{60'000};
 /// Enough for the kernel of the demo guest, and for several guests at a time.
 constexpr const char* kGuestMemoryMb = "160";
 constexpr const char* kGuestCpu = "0.1";
-
-std::string read_file(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 fs::path make_folder() {
   // Short, for the sockets in it.

@@ -27,7 +27,7 @@ constexpr const char* kBridge = "nephbr";
 // Loopback needs no bridge, but a network of its own can be told from it in a message.
 constexpr const char* kNet = "10.213.77";
 
-void run(const std::string& command) {
+void run_or_throw(const std::string& command) {
   const auto done = run_command("PATH=$PATH:/usr/sbin:/sbin; " + command);
   if (done.status != 0) throw std::runtime_error(command + ": " + done.output);
 }
@@ -83,12 +83,12 @@ LibvirtHost::LibvirtHost(int number, const fs::path& folder)
       folder_(folder / name_) {
   fs::create_directories(folder_);
   const auto link = fmt::format("nephv{}", number);
-  run(fmt::format("ip netns add {}", name_));
-  run(fmt::format("ip link add {} type veth peer name eth0 netns {}", link, name_));
-  run(fmt::format("ip link set {} master {} up", link, kBridge));
-  run(fmt::format("ip -n {} link set lo up", name_));
-  run(fmt::format("ip -n {} addr add {}/24 dev eth0", name_, address_));
-  run(fmt::format("ip -n {} link set eth0 up", name_));
+  run_or_throw(fmt::format("ip netns add {}", name_));
+  run_or_throw(fmt::format("ip link add {} type veth peer name eth0 netns {}", link, name_));
+  run_or_throw(fmt::format("ip link set {} master {} up", link, kBridge));
+  run_or_throw(fmt::format("ip -n {} link set lo up", name_));
+  run_or_throw(fmt::format("ip -n {} addr add {}/24 dev eth0", name_, address_));
+  run_or_throw(fmt::format("ip -n {} link set eth0 up", name_));
 }
 
 LibvirtHost::~LibvirtHost() {

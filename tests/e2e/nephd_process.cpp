@@ -28,11 +28,6 @@ struct BelowSubreaper {
 };
 const BelowSubreaper kBelowSubreaper;
 
-std::string read_file(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0; }
 
 /// In the child: becomes nephd, or ends.
@@ -51,6 +46,11 @@ bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0; }
 }
 
 }  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
 
 fs::path nephd_program() {
   const char* given = std::getenv("NEPH_NEPHD");

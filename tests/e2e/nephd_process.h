@@ -10,6 +10,7 @@
 /// thrown, which fails the test with the words.
 namespace neph::e2e {
 
+[[nodiscard]] std::string read_file(const std::filesystem::path& path);
 /// Processes of this machine whose command line holds `text`, this one left out.
 [[nodiscard]] std::vector<pid_t> processes_with(const std::string& text);
 /// The program that is tested: NEPH_NEPHD, else that of the build directory.

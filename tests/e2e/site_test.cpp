@@ -18,7 +18,7 @@ using cli::Element;
 using testing::HasSubstr;
 using testing_support::run_command;
 
-constexpr Duration kCallLimit{30'000};
+constexpr Duration kSiteCallLimit{30'000};
 
 std::string first_line(const fs::path& file) {
   std::ifstream stream(file);
@@ -49,7 +49,7 @@ class SiteOfOne : public testing::Test {
   void start() {
     nephd_->start();
     transport_ = std::make_unique<cli::HttpTransport>(
-        cli::Endpoint::parse(first_line(state_ / "endpoint")).value(), kCallLimit);
+        cli::Endpoint::parse(first_line(state_ / "endpoint")).value(), kSiteCallLimit);
     rpc_ = std::make_unique<cli::RpcClient>(*transport_, first_line(state_ / "one_auth"));
   }
   void mount_small(const std::string& size) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 /// What reads bytes that strangers wrote. A target is given any bytes: nothing may crash, and what
 /// the reader promises in its header must hold. libFuzzer calls a target through entry.cpp, ./test
 /// through replay_test.cpp; docs/testing.md says how.
@@ -22,6 +24,13 @@ inline void require(bool holds, const std::string& promise) {
 
 /// Messages reach logs and users: they may quote what was sent, but not all of it.
 constexpr std::size_t kMessageBytesMax = 1024;
+
+/// What parsers of ours say of text that does not parse.
+inline void check_parse_error(const Error& error) {
+  require(error.code == Errc::kInvalid, "what does not parse is invalid");
+  require(error.message.starts_with("Parse error: "), "the message says that it did not parse");
+  require(error.message.size() <= kMessageBytesMax, "the message is short");
+}
 
 void check_template(std::string_view input);
 void check_xmlrpc_body(std::string_view input);

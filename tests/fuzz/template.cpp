@@ -8,12 +8,6 @@ namespace {
 
 using text::Template;
 
-void check_error(const Error& error) {
-  require(error.code == Errc::kInvalid, "a template that does not parse is invalid");
-  require(error.message.starts_with("Parse error: "), "the message says that it did not parse");
-  require(error.message.size() <= kMessageBytesMax, "the message is short");
-}
-
 std::string xml_of(const Template& content) {
   text::XmlWriter xml;
   xml.attributes("TEMPLATE", content);
@@ -57,7 +51,7 @@ void check_stored(std::string_view value) {
 
 Result<Template> parse(std::string_view source) {
   auto content = Template::parse(source);
-  if (!content) check_error(content.error());
+  if (!content) check_parse_error(content.error());
   return content;
 }
 

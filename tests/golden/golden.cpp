@@ -120,4 +120,10 @@ std::string indented(const std::string& document) {
   return result;
 }
 
+std::string test_name_of(const testing::TestParamInfo<Document>& info) {
+  std::string name = info.param.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
 }  // namespace neph::view::golden

@@ -41,13 +41,7 @@ TEST_P(Golden, DocumentShowsNoSecret) {
   EXPECT_EQ(GetParam().text.find("a-login-token"), std::string::npos);
 }
 
-std::string name_of(const testing::TestParamInfo<Document>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Documents, Golden, testing::ValuesIn(documents()), name_of);
+INSTANTIATE_TEST_SUITE_P(Documents, Golden, testing::ValuesIn(documents()), &test_name_of);
 
 }  // namespace
 }  // namespace neph::view::golden

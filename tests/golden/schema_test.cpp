@@ -66,13 +66,7 @@ std::vector<Document> with_schema() {
   return all;
 }
 
-std::string name_of(const testing::TestParamInfo<Document>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Documents, Schema, testing::ValuesIn(with_schema()), name_of);
+INSTANTIATE_TEST_SUITE_P(Documents, Schema, testing::ValuesIn(with_schema()), &test_name_of);
 
 }  // namespace
 }  // namespace neph::view::golden

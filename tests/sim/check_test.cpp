@@ -11,7 +11,6 @@ namespace neph {
 namespace {
 
 using check::CheckService;
-using check::Kind;
 using compute::Action;
 using testing::HasSubstr;
 

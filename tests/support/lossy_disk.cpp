@@ -15,17 +15,17 @@
 namespace neph {
 namespace {
 
-using Bytes = std::vector<unsigned char>;
+using Content = std::vector<unsigned char>;
 using Effect = LossyDisk::Effect;
 using Region = std::shared_ptr<std::array<unsigned char, 32768>>;
 
 /// A write, or a truncation to `offset` when there is no data.
 struct Change {
   std::int64_t offset = 0;
-  Bytes data;
+  Content data;
 };
 
-void put_into(Bytes& bytes, const Change& change) {
+void put_into(Content& bytes, const Change& change) {
   const auto offset = static_cast<std::size_t>(change.offset);
   if (change.data.empty()) {
     bytes.resize(std::min(bytes.size(), offset));
@@ -37,8 +37,8 @@ void put_into(Bytes& bytes, const Change& change) {
 }
 
 struct Node {
-  Bytes synced;
-  Bytes current;
+  Content synced;
+  Content current;
   std::vector<Change> unsynced;
   std::vector<Region> shared;  ///< shared memory: nothing of it is ever written down
 
@@ -72,8 +72,8 @@ class Luck {
   std::size_t pick(std::size_t count) { return random_() % count; }
 
   /// What is left of a file.
-  Bytes survive(Node& node) {
-    Bytes left = std::move(node.synced);
+  Content survive(Node& node) {
+    Content left = std::move(node.synced);
     for (const Change& change : node.unsynced) {
       if (change.data.empty()) {
         if (is_kept()) put_into(left, change);
@@ -88,14 +88,14 @@ class Luck {
   bool is_kept() { return static_cast<double>(random_() % 1000) < kept_ * 1000; }
 
   /// One sector's part of a write. \returns where the next one begins
-  std::size_t survive(Bytes& left, const Change& change, std::size_t at) {
+  std::size_t survive(Content& left, const Change& change, std::size_t at) {
     const std::size_t offset = static_cast<std::size_t>(change.offset) + at;
     const std::size_t end =
         std::min(change.data.size(), at + sector_ - offset % sector_);
     if (!is_kept()) return end;
     const std::size_t size = left.size();
     Change part{static_cast<std::int64_t>(offset),
-                Bytes(change.data.begin() + static_cast<std::ptrdiff_t>(at),
+                Content(change.data.begin() + static_cast<std::ptrdiff_t>(at),
                       change.data.begin() + static_cast<std::ptrdiff_t>(end))};
     put_into(left, part);
     for (std::size_t gap = size; has_noise_ && gap < offset; ++gap)
@@ -217,7 +217,7 @@ int file_close(sqlite3_file* file) {
 int file_read(sqlite3_file* handle, void* to, int amount, sqlite3_int64 offset) {
   const auto& file = OpenFile::of(handle);
   if (!is_alive(file)) return SQLITE_IOERR_READ;
-  const Bytes& bytes = file.node->current;
+  const Content& bytes = file.node->current;
   const auto size = static_cast<sqlite3_int64>(bytes.size());
   const auto there = static_cast<std::size_t>(
       std::clamp<sqlite3_int64>(size - offset, 0, amount));
@@ -230,7 +230,7 @@ int file_write(sqlite3_file* handle, const void* from, int amount, sqlite3_int64
   const auto& file = OpenFile::of(handle);
   if (!may(file, Effect::kWrite)) return SQLITE_IOERR_WRITE;
   const auto* data = static_cast<const unsigned char*>(from);
-  file.node->change({offset, Bytes(data, data + amount)});
+  file.node->change({offset, Content(data, data + amount)});
   return SQLITE_OK;
 }
 

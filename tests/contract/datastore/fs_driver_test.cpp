@@ -15,7 +15,7 @@
 namespace neph::datastore_driver {
 namespace {
 
-constexpr Bytes kDiskSize = Bytes::megabytes(64);
+constexpr Bytes kFileSize = Bytes::megabytes(64);
 constexpr std::int64_t kMegabyte = 1048576;
 
 std::string random_bytes(std::int64_t count) {
@@ -42,7 +42,7 @@ class FsDriverTest : public testing::Test {
   }
   /// A raw disk with random bytes in the middle and holes around them.
   Layer make_raw_disk(const std::string& name, std::int64_t data_bytes) {
-    EXPECT_OK(driver_.ensure_created(raw(name), kDiskSize));
+    EXPECT_OK(driver_.ensure_created(raw(name), kFileSize));
     const int file = ::open(raw(name).path.c_str(), O_WRONLY);
     const std::string bytes = random_bytes(data_bytes);
     EXPECT_EQ(::pwrite(file, bytes.data(), bytes.size(), kMegabyte), data_bytes);
@@ -125,7 +125,7 @@ TEST_F(FsDriverTest, FilesAreNotReadableByStrangers) {
 
 TEST_F(FsDriverTest, ALeftoverOfAPowerCutIsReplaced) {
   write_file(directory_.file("disk.part"), "half");
-  ASSERT_OK(driver_.ensure_created(qcow2("disk"), kDiskSize));
+  ASSERT_OK(driver_.ensure_created(qcow2("disk"), kFileSize));
   write_file(directory_.file("top.part"), "half");
   ASSERT_OK(driver_.ensure_cloned(qcow2("disk"), qcow2("top"), CloneMode::kOverlay, std::nullopt,
                                   no_progress_));
@@ -402,7 +402,7 @@ TEST_F(FsDriverOnXfs, ACopySharesBlocksAndLeavesTheHashToItsCaller) {
   for (const Format format : {Format::kRaw, Format::kQcow2}) {
     const std::string name(name_of(format));
     const Layer base = layer("base." + name, format);
-    ASSERT_OK(driver_.ensure_created(base, kDiskSize));
+    ASSERT_OK(driver_.ensure_created(base, kFileSize));
     shell("qemu-io -f " + name + " -c 'write -P 5 0 32M' " + base.path);
     const Layer top = layer("top." + name, Format::kQcow2);
     ASSERT_OK(driver_.ensure_cloned(base, top, CloneMode::kOverlay, std::nullopt, no_progress_));
@@ -425,7 +425,7 @@ TEST_F(FsDriverOnXfs, ACopySharesBlocksAndLeavesTheHashToItsCaller) {
 TEST_F(FsDriverOnXfs, ACopyFromAnotherFileSystemIsHashed) {
   TemporaryDirectory elsewhere;
   const Layer disk{elsewhere.file("disk"), Format::kQcow2};
-  ASSERT_OK(driver_.ensure_created(disk, kDiskSize));
+  ASSERT_OK(driver_.ensure_created(disk, kFileSize));
   shell("qemu-io -f qcow2 -c 'write -P 5 0 4M' " + disk.path);
   const Layer image = layer("image", Format::kQcow2);
   const auto proof = driver_.ensure_copied(disk, image, std::nullopt, no_progress_);
@@ -436,7 +436,7 @@ TEST_F(FsDriverOnXfs, ACopyFromAnotherFileSystemIsHashed) {
 
 TEST_F(FsDriverOnXfs, APinWithARelativeBackingNameStaysInItsDirectory) {
   ASSERT_OK(driver_.ensure_directory(directory_->file("pins")));
-  ASSERT_OK(driver_.ensure_created(layer("base", Format::kQcow2), kDiskSize));
+  ASSERT_OK(driver_.ensure_created(layer("base", Format::kQcow2), kFileSize));
   const Layer top = layer("top", Format::kQcow2);
   shell("qemu-img create -f qcow2 -b base -F qcow2 " + top.path);
   EXPECT_FAILS(Errc::kInvalid,

@@ -4,7 +4,7 @@
 namespace neph::datastore_driver {
 namespace {
 
-constexpr auto kBlock = static_cast<std::size_t>(sim::kBlockSize.value);
+constexpr auto kSimBlock = static_cast<std::size_t>(sim::kBlockSize.value);
 
 /// Keeps a dictionary from stamps to the bytes that the tests wrote.
 class SimStore final : public TestStore {
@@ -17,8 +17,8 @@ class SimStore final : public TestStore {
   [[nodiscard]] std::string root() const override { return "/store"; }
   [[nodiscard]] bool can_share_blocks() const override { return sharing_ == sim::Sharing::kYes; }
   void write_as_guest(const Layer& disk, std::int64_t offset, const std::string& bytes) override {
-    for (std::size_t at = 0; at < bytes.size(); at += kBlock) {
-      words_.push_back(bytes.substr(at, kBlock));
+    for (std::size_t at = 0; at < bytes.size(); at += kSimBlock) {
+      words_.push_back(bytes.substr(at, kSimBlock));
       const std::int64_t block = (offset + static_cast<std::int64_t>(at)) / sim::kBlockSize.value;
       world_.change([&](sim::State& state) {
         state.write(state.files.at(disk.path), block, words_.size());
@@ -33,7 +33,7 @@ class SimStore final : public TestStore {
     std::string bytes;
     for (std::int64_t at = offset; at < offset + length; at += sim::kBlockSize.value) {
       const auto found = content->blocks.find(at / sim::kBlockSize.value);
-      bytes += found == content->blocks.end() ? std::string(kBlock, '\0')
+      bytes += found == content->blocks.end() ? std::string(kSimBlock, '\0')
                                               : words_.at(found->second - 1);
     }
     return bytes;

@@ -13,8 +13,6 @@ std::string words(const Error& error) { return error.text(); }
     EXPECT_TRUE(neph_done.has_value()) << words(neph_done.error()); \
   } while (false)
 
-#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << words((result).error())
-
 #define EXPECT_REFUSED(expression, expected)                                          \
   do {                                                                                \
     const auto neph_refused = (expression);                                           \

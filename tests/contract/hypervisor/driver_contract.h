@@ -11,6 +11,9 @@
 
 #include "drivers/hypervisor/driver.h"
 
+/// Ends the test unless a driver did what it was asked to.
+#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << (result).error().text()
+
 /// What every hypervisor driver promises, whatever stands behind it. A driver joins with one line:
 ///   INSTANTIATE_TEST_SUITE_P(Sim, DriverContract, testing::Values(DriverFactory{"sim", &make}),
 ///                            &name_of_factory);

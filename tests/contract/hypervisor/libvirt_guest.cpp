@@ -17,8 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing_support::run_command;
 
-#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << (result).error().text()
-
 class LibvirtGuest : public testing::Test {
  protected:
   void SetUp() override {

@@ -14,8 +14,6 @@
 namespace neph::hypervisor_driver::contract {
 namespace {
 
-#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << (result).error().text()
-
 /// Takes connections and never says a word: a libvirtd that was stopped.
 class SilentServer {
  public:

@@ -16,8 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << (result).error().text()
-
 constexpr const char* kUuid = "00000000-0000-4000-8000-00000000beef";
 
 DomainRef survivor() { return {HostRef{HostId{1}, "here", "qemu:///embed"}, "one-5", kUuid}; }

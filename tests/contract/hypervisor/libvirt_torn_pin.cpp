@@ -13,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-#define ASSERT_DONE(result) ASSERT_TRUE((result).has_value()) << (result).error().text()
-
 class LibvirtTornPin : public testing::Test {
  protected:
   void SetUp() override {

@@ -6,7 +6,7 @@
 namespace neph::api {
 namespace {
 
-Registry<Call> own_rows() {
+Registry<Call> cluster_rows() {
   Registry<Call> rows;
   add_host_methods(rows);
   add_cluster_methods(rows);
@@ -20,7 +20,7 @@ Registry<Call> own_rows() {
 class ClusterMethods : public testing::Test {
  protected:
   void SetUp() override {
-    world.serve(own_rows());
+    world.serve(cluster_rows());
     world.in_transaction([](db::Txn& txn) {
       compute::Host host;
       host.name = "node1";

@@ -11,11 +11,11 @@
 namespace neph::api {
 namespace {
 
-struct Note {
+struct Remark {
   std::string text;
 };
 
-Result<UserId> note(Call& call, const Note& ask) {
+Result<UserId> remark(Call& call, const Remark& ask) {
   text::Template change;
   change.set("NOTE", ask.text);
   CHECK_OK(access::update_user(call.txn(), call.actor(), call.actor().user, change, true));
@@ -53,7 +53,7 @@ TEST(DispatcherThreads, AnswerEveryCallOnceWhateverTheLane) {
   Rooms rooms(lanes);
   Registry<Call> rows;
   add_system_methods(rows);
-  rows.add(method("test.note", &note).writes().args("text").for_anyone());
+  rows.add(method("test.note", &remark).writes().args("text").for_anyone());
   rooms.serve(std::move(rows));
 
   const std::string session = as_string("alice:alice-token");

@@ -7,7 +7,7 @@
 namespace neph::api {
 namespace {
 
-Registry<Call> own_rows() {
+Registry<Call> identity_rows() {
   Registry<Call> rows;
   add_system_methods(rows);
   add_user_methods(rows);
@@ -29,7 +29,7 @@ bool says(const std::string& text, const std::string& words) {
 
 class IdentityMethods : public testing::Test {
  protected:
-  void SetUp() override { world.serve(own_rows()); }
+  void SetUp() override { world.serve(identity_rows()); }
 
   GroupId make_group(const std::string& name) {
     return GroupId{world.as_admin("one.group.allocate", as_string(name)).number};

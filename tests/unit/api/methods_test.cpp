@@ -10,7 +10,7 @@ namespace {
 
 using access::Op;
 
-Registry<Call> own_rows() {
+Registry<Call> vm_rows() {
   Registry<Call> rows;
   add_system_methods(rows);
   add_vm_methods(rows);
@@ -25,7 +25,7 @@ class MethodsTest : public testing::Test {
     configuration.set("PORT", "2633");
     configuration.set("ONE_KEY", "one-key-value");
     configuration.set("DB", text::Vector{{"BACKEND", "sqlite"}, {"PASSWD", "db-passwd-value"}});
-    world.serve(own_rows(), std::move(configuration));
+    world.serve(vm_rows(), std::move(configuration));
   }
 
   /// A VM of alice as a row, without anything that would run it.

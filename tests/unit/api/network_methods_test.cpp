@@ -7,7 +7,7 @@
 namespace neph::api {
 namespace {
 
-Registry<Call> own_rows() {
+Registry<Call> network_rows() {
   Registry<Call> rows;
   add_network_methods(rows);
   add_security_group_methods(rows);
@@ -19,7 +19,7 @@ Registry<Call> own_rows() {
 class NetworkMethods : public testing::Test {
  protected:
   void SetUp() override {
-    world.serve(own_rows());
+    world.serve(network_rows());
     const auto made = world.as_admin(
         "one.vn.allocate",
         as_string("NAME=lan VN_MAD=bridge BRIDGE=br0 AR=[TYPE=IP4, IP=10.0.0.10, SIZE=10]") +

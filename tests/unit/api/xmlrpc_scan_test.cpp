@@ -7,18 +7,18 @@
 namespace neph::api {
 namespace {
 
-std::string call_with(const std::string& params) {
+std::string body_of(const std::string& params) {
   return "<?xml version=\"1.0\"?>\n<methodCall><methodName>one.vm.info</methodName><params>" +
          params + "</params></methodCall>";
 }
 
 std::string session_in(const std::string& value) {
-  const auto scanned = scan_call(call_with("<param>" + value + "</param>"));
+  const auto scanned = scan_call(body_of("<param>" + value + "</param>"));
   if (!scanned) return "fault: " + scanned.error().text;
   return scanned->session().value_or("none");
 }
 
-FaultCode fault_of(const std::string& body, const ScanLimits& limits = {}) {
+FaultCode scan_fault(const std::string& body, const ScanLimits& limits = {}) {
   const auto scanned = scan_call(body, limits);
   EXPECT_FALSE(scanned) << body.substr(0, 200);
   return scanned ? FaultCode::kInternal : scanned.error().code;
@@ -31,7 +31,7 @@ std::string repeated(const std::string& text, int times) {
 }
 
 TEST(XmlrpcScan, FindsMethodAndSession) {
-  const auto scanned = scan_call(call_with("<param><value><string>alice:secret</string></value>"
+  const auto scanned = scan_call(body_of("<param><value><string>alice:secret</string></value>"
                                            "</param><param><value><int>3</int></value></param>"));
   ASSERT_TRUE(scanned) << scanned.error().text;
   EXPECT_EQ(scanned->method(), "one.vm.info");
@@ -39,7 +39,7 @@ TEST(XmlrpcScan, FindsMethodAndSession) {
 }
 
 TEST(XmlrpcScan, KeepsTheBodyAsItCame) {
-  const auto body = call_with("<param><value>a:b</value></param>");
+  const auto body = body_of("<param><value>a:b</value></param>");
   const auto scanned = scan_call(body);
   ASSERT_TRUE(scanned);
   EXPECT_EQ(scanned->body(), body);
@@ -75,50 +75,50 @@ TEST(XmlrpcScan, RefusesOtherEntitiesInTheSession) {
 TEST(XmlrpcScan, HasNoSessionWhenTheFirstParameterIsNoString) {
   EXPECT_EQ(session_in("<value><int>5</int></value>"), "none");
   EXPECT_EQ(session_in("<value><array><data><value>a:b</value></data></array></value>"), "none");
-  const auto scanned = scan_call(call_with(""));
+  const auto scanned = scan_call(body_of(""));
   ASSERT_TRUE(scanned);
   EXPECT_FALSE(scanned->session());
 }
 
 TEST(XmlrpcScan, TakesTheSessionFromTheFirstParameterOnly) {
-  const auto scanned = scan_call(call_with("<param><value><int>1</int></value></param>"
+  const auto scanned = scan_call(body_of("<param><value><int>1</int></value></param>"
                                            "<param><value>mallory:x</value></param>"));
   ASSERT_TRUE(scanned);
   EXPECT_FALSE(scanned->session());
 }
 
 TEST(XmlrpcScan, RefusesDocumentTypesAndEntities) {
-  EXPECT_EQ(fault_of("<!DOCTYPE a [<!ENTITY b \"c\">]>" + call_with("")), FaultCode::kParse);
-  EXPECT_EQ(fault_of(call_with("<!ENTITY b \"c\">")), FaultCode::kParse);
-  EXPECT_EQ(fault_of(call_with("<!doctype a>")), FaultCode::kParse);
-  EXPECT_EQ(fault_of(call_with("<![INCLUDE[x]]>")), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<!DOCTYPE a [<!ENTITY b \"c\">]>" + body_of("")), FaultCode::kParse);
+  EXPECT_EQ(scan_fault(body_of("<!ENTITY b \"c\">")), FaultCode::kParse);
+  EXPECT_EQ(scan_fault(body_of("<!doctype a>")), FaultCode::kParse);
+  EXPECT_EQ(scan_fault(body_of("<![INCLUDE[x]]>")), FaultCode::kParse);
 }
 
 TEST(XmlrpcScan, DoesNotTakeADocumentTypeInACommentForOne) {
-  EXPECT_TRUE(scan_call("<!-- <!DOCTYPE a> -->" + call_with("")));
-  EXPECT_TRUE(scan_call(call_with("<param><value><![CDATA[<!DOCTYPE a>]]></value></param>")));
+  EXPECT_TRUE(scan_call("<!-- <!DOCTYPE a> -->" + body_of("")));
+  EXPECT_TRUE(scan_call(body_of("<param><value><![CDATA[<!DOCTYPE a>]]></value></param>")));
 }
 
 TEST(XmlrpcScan, RefusesWhatIsNotUtf8) {
   for (const char* bytes : {"\xFF", "\x80", "\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80",
                             "\xF4\x90\x80\x80", "\xF0\x9F\x98"}) {
-    EXPECT_EQ(fault_of(call_with(std::string("<param><value>") + bytes + "</value></param>")),
+    EXPECT_EQ(scan_fault(body_of(std::string("<param><value>") + bytes + "</value></param>")),
               FaultCode::kParse);
   }
-  EXPECT_TRUE(scan_call(call_with("<param><value>caf\xC3\xA9</value></param>")));
+  EXPECT_TRUE(scan_call(body_of("<param><value>caf\xC3\xA9</value></param>")));
 }
 
 TEST(XmlrpcScan, RefusesControlCharacters) {
-  EXPECT_EQ(fault_of(call_with(std::string("<param><value>a\0b</value></param>", 32))),
+  EXPECT_EQ(scan_fault(body_of(std::string("<param><value>a\0b</value></param>", 32))),
             FaultCode::kParse);
-  EXPECT_EQ(fault_of(call_with("<param><value>\x1B[0m</value></param>")), FaultCode::kParse);
-  EXPECT_TRUE(scan_call(call_with("<param><value>a\r\n\tb</value></param>")));
+  EXPECT_EQ(scan_fault(body_of("<param><value>\x1B[0m</value></param>")), FaultCode::kParse);
+  EXPECT_TRUE(scan_call(body_of("<param><value>a\r\n\tb</value></param>")));
 }
 
 TEST(XmlrpcScan, RefusesAnotherDeclaredEncoding) {
   const std::string rest = "<methodCall><methodName>a</methodName></methodCall>";
-  EXPECT_EQ(fault_of("<?xml version='1.0' encoding='UTF-16'?>" + rest), FaultCode::kParse);
-  EXPECT_EQ(fault_of("<?xml version='1.0' encoding='ISO-8859-1'?><!-- \xC3\xA9 -->" + rest),
+  EXPECT_EQ(scan_fault("<?xml version='1.0' encoding='UTF-16'?>" + rest), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<?xml version='1.0' encoding='ISO-8859-1'?><!-- \xC3\xA9 -->" + rest),
             FaultCode::kParse);
   EXPECT_TRUE(scan_call("<?xml version='1.0' encoding='ISO-8859-1'?>" + rest));
   EXPECT_TRUE(scan_call("<?xml version=\"1.0\" encoding=\"utf-8\" ?>" + rest));
@@ -127,34 +127,34 @@ TEST(XmlrpcScan, RefusesAnotherDeclaredEncoding) {
 
 TEST(XmlrpcScan, RefusesDeepNesting) {
   const auto nested = [](int depth) {
-    return call_with("<param>" + repeated("<value><array><data>", depth) +
+    return body_of("<param>" + repeated("<value><array><data>", depth) +
                      repeated("</data></array></value>", depth) + "</param>");
   };
   EXPECT_TRUE(scan_call(nested(9)));
-  EXPECT_EQ(fault_of(nested(10)), FaultCode::kLimit);
-  EXPECT_EQ(fault_of(nested(100'000)), FaultCode::kLimit);
+  EXPECT_EQ(scan_fault(nested(10)), FaultCode::kLimit);
+  EXPECT_EQ(scan_fault(nested(100'000)), FaultCode::kLimit);
 }
 
 TEST(XmlrpcScan, RefusesTooManyValues) {
   const auto with = [](int count) {
-    return call_with("<param><value><array><data>" + repeated("<value/>", count) +
+    return body_of("<param><value><array><data>" + repeated("<value/>", count) +
                      "</data></array></value></param>");
   };
   EXPECT_TRUE(scan_call(with(9'999)));
-  EXPECT_EQ(fault_of(with(10'000)), FaultCode::kLimit);
-  EXPECT_EQ(fault_of(with(5), {.values_max = 5}), FaultCode::kLimit);
+  EXPECT_EQ(scan_fault(with(10'000)), FaultCode::kLimit);
+  EXPECT_EQ(scan_fault(with(5), {.values_max = 5}), FaultCode::kLimit);
 }
 
 TEST(XmlrpcScan, RefusesTooManyElementsOfOtherKinds) {
-  EXPECT_EQ(fault_of(call_with(repeated("<a/>", 50'000))), FaultCode::kLimit);
+  EXPECT_EQ(scan_fault(body_of(repeated("<a/>", 50'000))), FaultCode::kLimit);
 }
 
 TEST(XmlrpcScan, RefusesLongAndUnfinishedTags) {
-  EXPECT_EQ(fault_of(call_with("<param a=\"" + std::string(300, 'x') + "\"/>")), FaultCode::kParse);
-  EXPECT_EQ(fault_of("<methodCall"), FaultCode::kParse);
-  EXPECT_EQ(fault_of("<!-- for ever"), FaultCode::kParse);
-  EXPECT_EQ(fault_of("<![CDATA[ for ever"), FaultCode::kParse);
-  EXPECT_EQ(fault_of("<?xml for ever"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault(body_of("<param a=\"" + std::string(300, 'x') + "\"/>")), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<methodCall"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<!-- for ever"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<![CDATA[ for ever"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<?xml for ever"), FaultCode::kParse);
 }
 
 TEST(XmlrpcScan, DoesNotEndATagInsideAQuotedValue) {
@@ -162,23 +162,23 @@ TEST(XmlrpcScan, DoesNotEndATagInsideAQuotedValue) {
 }
 
 TEST(XmlrpcScan, RefusesAMethodNameOrSessionThatIsTooLong) {
-  EXPECT_EQ(fault_of(call_with("<param><value>" + std::string(70'000, 'x') + "</value></param>")),
+  EXPECT_EQ(scan_fault(body_of("<param><value>" + std::string(70'000, 'x') + "</value></param>")),
             FaultCode::kLimit);
-  EXPECT_EQ(fault_of(call_with("<param><value><![CDATA[" + std::string(70'000, 'x') +
+  EXPECT_EQ(scan_fault(body_of("<param><value><![CDATA[" + std::string(70'000, 'x') +
                                "]]></value></param>")),
             FaultCode::kLimit);
 }
 
 TEST(XmlrpcScan, RefusesWhatIsNoCall) {
-  EXPECT_EQ(fault_of(""), FaultCode::kParse);
-  EXPECT_EQ(fault_of("hello"), FaultCode::kParse);
-  EXPECT_EQ(fault_of("{\"jsonrpc\": \"2.0\"}"), FaultCode::kParse);
-  EXPECT_EQ(fault_of("</a>"), FaultCode::kParse);
-  EXPECT_EQ(fault_of("<methodCall><methodName/></methodCall>"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault(""), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("hello"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("{\"jsonrpc\": \"2.0\"}"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("</a>"), FaultCode::kParse);
+  EXPECT_EQ(scan_fault("<methodCall><methodName/></methodCall>"), FaultCode::kParse);
 }
 
 TEST(XmlrpcScan, SurvivesEveryPrefixOfACall) {
-  const auto body = call_with("<param><value a='b'><string>a:&#x41;<![CDATA[x]]><!-- y --></string>"
+  const auto body = body_of("<param><value a='b'><string>a:&#x41;<![CDATA[x]]><!-- y --></string>"
                               "</value></param>");
   for (std::size_t length = 0; length <= body.size(); ++length) {
     (void)scan_call(body.substr(0, length));

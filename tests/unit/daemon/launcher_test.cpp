@@ -19,7 +19,7 @@ constexpr int kPatienceMs = 20'000;
 /// A pipe on which another process tells something, or by ending says that it has ended.
 class Wire {
  public:
-  Wire() { EXPECT_EQ(pipe(ends_.data()), 0); }
+  Wire() { EXPECT_EQ(::pipe(ends_.data()), 0); }
   ~Wire() {
     close_end(0);
     close_end(1);
@@ -27,7 +27,7 @@ class Wire {
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 
-  void tell(int value) const { ASSERT_EQ(write(ends_[1], &value, sizeof value), sizeof value); }
+  void tell(int value) const { ASSERT_EQ(::write(ends_[1], &value, sizeof value), sizeof value); }
   void only_listen() { close_end(1); }
 
   /// The next value told, -1 when nobody is left who could tell, -2 when it takes too long.
@@ -35,12 +35,12 @@ class Wire {
     pollfd waiting{ends_[0], POLLIN, 0};
     if (poll(&waiting, 1, kPatienceMs) <= 0) return -2;
     int value = 0;
-    return read(ends_[0], &value, sizeof value) == sizeof value ? value : -1;
+    return ::read(ends_[0], &value, sizeof value) == sizeof value ? value : -1;
   }
 
  private:
   void close_end(int which) {
-    if (ends_[which] >= 0) close(ends_[which]);
+    if (ends_[which] >= 0) ::close(ends_[which]);
     ends_[which] = -1;
   }
   std::array<int, 2> ends_{-1, -1};

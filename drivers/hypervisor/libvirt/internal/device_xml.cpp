@@ -7,12 +7,6 @@ namespace neph::hypervisor_driver::virt {
 
 namespace {
 
-void set(pugi::xml_node node, const char* name, const std::string& value) {
-  auto attribute = node.attribute(name);
-  if (!attribute) attribute = node.append_attribute(name);
-  attribute.set_value(value.c_str());
-}
-
 void set_if(pugi::xml_node node, const char* name, const std::string& value) {
   if (!value.empty()) set(node, name, value);
 }
@@ -47,6 +41,12 @@ void add_source(pugi::xml_node parent, const std::string& path) {
 }
 
 }  // namespace
+
+void set(pugi::xml_node node, const char* name, const std::string& value) {
+  auto attribute = node.attribute(name);
+  if (!attribute) attribute = node.append_attribute(name);
+  attribute.set_value(value.c_str());
+}
 
 Result<void> add_disk(pugi::xml_node devices, const DiskSpec& disk, const std::string& machine) {
   const auto bus = bus_of(disk, machine);

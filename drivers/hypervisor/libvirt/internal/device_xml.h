@@ -7,6 +7,9 @@
 /// The <devices> of a domain.
 namespace neph::hypervisor_driver::virt {
 
+/// The attribute, made if it is missing.
+void set(pugi::xml_node node, const char* name, const std::string& value);
+
 /// \returns kInvalid for a target whose prefix names no bus
 [[nodiscard]] Result<void> add_disk(pugi::xml_node devices, const DiskSpec& disk,
                                     const std::string& machine);

@@ -16,10 +16,6 @@ constexpr const char* kMetadataNamespace = "urn:nephograph:domain:1";
 /// libvirt's pass-through of QEMU arguments, which administrators use in raw_xml.
 constexpr const char* kQemuNamespace = "http://libvirt.org/schemas/domain/qemu/1.0";
 
-void set(pugi::xml_node node, const char* name, const std::string& value) {
-  node.append_attribute(name).set_value(value.c_str());
-}
-
 void add_text(pugi::xml_node parent, const char* name, const std::string& text) {
   parent.append_child(name).text().set(text.c_str());
 }

@@ -3,6 +3,7 @@
 #include <libvirt/virterror.h>
 
 #include "base/log.h"
+#include "drivers/hypervisor/libvirt/internal/domain_facts.h"
 #include "drivers/hypervisor/libvirt/internal/errors.h"
 
 namespace neph::hypervisor_driver::virt {
@@ -27,12 +28,6 @@ void close_callback(virConnectPtr, int reason, void* opaque) {
   static constexpr const char* kWords[] = {"error", "end of stream", "keepalive timeout", "client"};
   const bool is_known = reason >= 0 && reason < 4;
   (*static_cast<Shared*>(opaque))->note_lost(is_known ? kWords[reason] : "unknown");
-}
-
-std::string uuid_of(virDomainPtr domain) {
-  char text[VIR_UUID_STRING_BUFLEN] = {};
-  virDomainGetUUIDString(domain, text);
-  return text;
 }
 
 StopReason reason_of_detail(int detail) {
