@@ -49,9 +49,9 @@ void add_vm(db::Txn& txn, int id) {
            "DESCRIPTION=\"one of many\"\n");
   txn.exec("INSERT INTO vm_disks(vm_id, disk_id, kind, path, format, is_present, size_mb, target, "
            "attributes) VALUES (?, 0, 2, ?, 'qcow2', 0, 1024, 'vda', ?)",
-           id, fmt::format("/ds/0/{}/disk.0", id), "SIZE=\"1024\",TYPE=\"fs\",TARGET=\"vda\"");
+           id, fmt::format("/ds/0/{}/disk.0", id), "SIZE=\"1024\"\nTYPE=\"fs\"\nTARGET=\"vda\"\n");
   txn.exec("INSERT INTO vm_nics(vm_id, nic_id, attributes) VALUES (?, 0, ?)", id,
-           "NETWORK=\"public\",IP=\"10.0.0.1\",MAC=\"02:00:0a:00:00:01\"");
+           "NETWORK=\"public\"\nIP=\"10.0.0.1\"\nMAC=\"02:00:0a:00:00:01\"\n");
   txn.exec("INSERT INTO vm_history(vm_id, seq, host_id, host_name, cluster_id, datastore_id, "
            "vm_mad, tm_mad, started_at) VALUES (?, 0, ?, ?, 0, 0, 'dummy', 'local', 1000)",
            id, host, fmt::format("node{}", host));

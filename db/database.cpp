@@ -163,7 +163,9 @@ void migrate(Database& database, sqlite3* connection, const std::function<void(c
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file) {
   auto impl = std::make_unique<Impl>();
   const int code = sqlite3_open_v2(file.c_str(), &impl->connection,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                                       SQLITE_OPEN_NOMUTEX,  // one lane uses it
+                                   nullptr);
   if (code != SQLITE_OK)
     return tl::unexpected(error_of(impl->connection, code, "open " + file.string()));
   sqlite3_busy_timeout(impl->connection, 5000);

@@ -34,6 +34,24 @@ void retry_failed(Cloud& cloud) {
                {api::Value{static_cast<std::int32_t>(snapshot.id.value)}});
 }
 
+/// The product's own look over the site must find nothing, where everything is at rest.
+void check_site(Cloud& cloud) {
+  cloud.call(UserId{0}, "neph.check", {api::Value{false}}, [&cloud](const auto& started) {
+    if (!started) return cloud.complain("neph.check is refused: " + started.error().text());
+    const auto job = static_cast<std::int32_t>(std::get<std::int64_t>(*started));
+    cloud.after(kCalm / 2, [&cloud, job] {
+      cloud.call(UserId{0}, "neph.check.info", {api::Value{job}}, [&cloud](const auto& report) {
+        if (!report) return cloud.complain("no report of a check: " + report.error().text());
+        const auto& document = std::get<std::string>(*report);
+        if (document.find("<FINDING>") != std::string::npos ||
+            document.find("<UNSEEN>") != std::string::npos)
+          cloud.complain("neph check finds " + document);
+      });
+    });
+  });
+  cloud.run_until(cloud.now() + kCalm);
+}
+
 }  // namespace
 
 Report live(const Plan& plan) {
@@ -60,6 +78,7 @@ Report live(const Plan& plan) {
   retry_failed(cloud);
   cloud.run_until(cloud.now() + kCalm);
   cloud.oracle().judge(true);
+  check_site(cloud);
   return std::move(cloud.report());
 }
 

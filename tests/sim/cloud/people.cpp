@@ -36,6 +36,8 @@ struct Belongings {
   std::vector<OwnVm> vms;
   std::vector<ImageId> images;
   std::vector<OwnSnapshot> snapshots;  ///< that are not over
+  std::vector<JobId> open_jobs;
+  std::vector<JobId> failed_jobs;
 };
 
 Belongings look_up(Cloud& cloud, UserId user) {
@@ -53,6 +55,10 @@ Belongings look_up(Cloud& cloud, UserId user) {
     while (snapshots.next())
       mine.snapshots.push_back({snapshots.get<SnapshotId>(0), snapshots.get<Phase>(1),
                                 snapshots.get<ImageId>(2), snapshots.text(3)});
+    auto jobs = txn.query("SELECT id, state FROM jobs WHERE user_id = ? AND state <= 5 AND "
+                          "state <> 4 ORDER BY id", user);
+    while (jobs.next())
+      (jobs.integer(1) == 5 ? mine.failed_jobs : mine.open_jobs).push_back(jobs.get<JobId>(0));
     return mine;
   });
 }
@@ -90,12 +96,14 @@ class Person {
         {3, &Person::create_image},
         {2, &Person::touch_image},
         {2, &Person::rename_vm},
+        {3, &Person::meddle_with_job},
     });
     static constexpr auto kDuties = std::to_array<Habit>({
         {6, &Person::recover_somebody},
         {4, &Person::set_quota},
         {3, &Person::set_host},
         {3, &Person::give_vm_away},
+        {3, &Person::declare_host_lost},
         {2, &Person::create_vm},
     });
     const auto mine = look_up(cloud_, user_);
@@ -227,6 +235,28 @@ class Person {
                 {id, word(happens(80) ? snapshot->image_name : "another name")});
   }
 
+  // Jobs.
+
+  void meddle_with_job(const Belongings& mine) {
+    const JobId* failed = any(mine.failed_jobs);
+    if (failed != nullptr && happens(60))
+      return cloud_.call(user_, "neph.job.retry", {number(*failed)});
+    const JobId* open = any(mine.open_jobs);
+    if (open == nullptr) return;
+    if (happens(40)) return cloud_.call(user_, "neph.job.retry", {number(*open)});
+    // What a cancelled job was for may go, whether or not the answer comes.
+    cloud_.read<int>([&](db::Txn& txn) {
+      auto sets = txn.query("SELECT s.id FROM snapshots s JOIN snapshots one USING (set_id) "
+                            "JOIN jobs ON one.id = jobs.snapshot_id WHERE jobs.id = ?", *open);
+      while (sets.next()) cloud_.oracle().give_up(sets.get<SnapshotId>(0));
+      if (const auto image = txn.value<ImageId>(
+              "SELECT image_id FROM jobs WHERE id = ? AND image_id IS NOT NULL", *open))
+        cloud_.oracle().give_up_image(*image);
+      return 0;
+    });
+    cloud_.call(user_, "neph.job.cancel", {number(*open)});
+  }
+
   // Images.
 
   void delete_image(const Belongings& mine) {
@@ -305,6 +335,23 @@ class Person {
     cloud_.after(cloud_.around(Duration{300'000}), [this, host] {
       cloud_.call(user_, "one.host.status", {number(host), number(0)});
     });
+  }
+
+  /// Of a host that has no power, as the administrator saw with his own eyes.
+  void declare_host_lost(const Belongings&) {
+    const auto dead = cloud_.world().change([](sim::State& state) {
+      std::vector<std::string> names;
+      for (const auto& [name, host] : state.hosts)
+        if (host.reach == sim::Reach::kDown) names.push_back(name);
+      return names;
+    });
+    const std::string* name = any(dead);
+    if (name == nullptr) return;
+    const auto id = cloud_.read<std::optional<HostId>>(
+        [&](db::Txn& txn) {
+          return txn.value<HostId>("SELECT id FROM hosts WHERE name = ?", *name);
+        });
+    if (id) cloud_.call(user_, "neph.host.lost", {number(*id), word(*name)});
   }
 
   void give_vm_away(const Belongings&) {
