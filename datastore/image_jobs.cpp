@@ -9,8 +9,8 @@
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 
-/// image.create and image.clone: check, copy (or make, or adopt), and undo for those that failed
-/// or that nobody wants any more.
+/// image.create and image.clone: check, copy and publish (or make, or adopt), and undo for those
+/// that failed or that nobody wants any more.
 namespace neph::datastore {
 
 namespace {
@@ -28,18 +28,14 @@ constexpr int kAttemptsMax = 6;
 constexpr Duration kFirstPause{5'000};
 constexpr Duration kLongestPause{300'000};
 constexpr Duration kSpacePause{30'000};
-constexpr Duration kCopyStall{60'000};
+constexpr Duration kStall{60'000};
+/// One fsync of all that was copied tells nothing on its way.
+constexpr Duration kPublishStall{300'000};
 
 /// Carries the id of the job, so that a sweeper can prove whose it is.
 std::string part_path(const Image& image, const Job& job) {
   return fmt::format("{}.part-{}", image.source, job.id);
 }
-
-/// What a maker's step found or made.
-struct Made {
-  Bytes virtual_size;
-  std::string sha256;
-};
 
 Next give_up(db::Txn& txn, const Job& job, const Error& error) {
   if (auto image = find_image(txn, job.image)) {
@@ -72,21 +68,25 @@ Result<void> settle_size(db::Txn& txn, Image& image, Bytes size) {
   return {};
 }
 
-Next settle_made(db::Txn& txn, const Job& job, Result<Made> made, bool wants_hash) {
-  if (!made) return after_failure(txn, job, made.error());
-  if (job.is_cancel_asked) return jobs::go("undo");
+enum class Hashing { kWanted, kUseless };
+
+Next settle_ready(db::Txn& txn, const Job& job, Image& image, Hashing hashing) {
+  image.state = ImageState::kReady;
+  image.cloning = {};
+  image.job = {};
+  save_image(txn, image);
+  if (hashing == Hashing::kWanted && image.sha256.empty()) enqueue_hash(txn, image);
+  log::info("image.ready", {{"image", image.id}, {"job", job.id}, {"size_mb", image.size_mb}});
+  return jobs::done(fmt::format("{} MB", image.size_mb));
+}
+
+Next settle_made(db::Txn& txn, const Job& job, const Result<Bytes>& size, Hashing hashing) {
+  if (!size) return after_failure(txn, job, size.error());
   auto image = find_image(txn, job.image);
-  if (!image) return jobs::go("undo");
-  if (const auto sized = settle_size(txn, *image, made->virtual_size); !sized)
+  if (!image || job.is_cancel_asked) return jobs::go("undo");
+  if (const auto sized = settle_size(txn, *image, *size); !sized)
     return give_up(txn, job, sized.error());
-  image->state = ImageState::kReady;
-  image->sha256 = made->sha256;
-  image->cloning = {};
-  image->job = {};
-  save_image(txn, *image);
-  if (wants_hash && image->sha256.empty()) enqueue_hash(txn, *image);
-  log::info("image.ready", {{"image", image->id}, {"job", job.id}, {"size_mb", image->size_mb}});
-  return jobs::done(fmt::format("{} MB", image->size_mb));
+  return settle_ready(txn, job, *image, hashing);
 }
 
 /// Steps cannot fail while they are planned: somebody must say so in the image.
@@ -123,7 +123,6 @@ struct Copying {
   bool is_untrusted = false;
   std::string directory;
   Layer part;
-  std::string target;
 };
 
 /// Waits rather than fills the file system: guests write to it, too.
@@ -135,15 +134,23 @@ Result<void> check_space(const Copying& copy) {
               usage.free.value / Bytes::megabytes(1).value);
 }
 
-Result<Made> copy_into_place(const Copying& copy, Progress& progress) {
+Result<CopyProof> copy_into_part(const Copying& copy, Progress& progress) {
   CHECK_OK(copy.driver->ensure_directory(copy.directory));
   // It may have been replaced since the first look.
   if (copy.is_untrusted) TRY(copy.driver->check_untrusted(copy.source));
   CHECK_OK(check_space(copy));
-  const CopyProof proof =
-      TRY(copy.driver->ensure_copied(copy.source, copy.part, std::nullopt, progress));
-  CHECK_OK(copy.driver->ensure_published(copy.part.path, copy.target));
-  return Made{proof.virtual_size, proof.sha256};
+  return copy.driver->ensure_copied(copy.source, copy.part, std::nullopt, progress);
+}
+
+Next settle_copied(db::Txn& txn, const Job& job, const Result<CopyProof>& proof) {
+  if (!proof) return after_failure(txn, job, proof.error());
+  auto image = find_image(txn, job.image);
+  if (!image || job.is_cancel_asked) return jobs::go("undo");
+  if (const auto sized = settle_size(txn, *image, proof->virtual_size); !sized)
+    return give_up(txn, job, sized.error());
+  image->sha256 = proof->sha256;
+  save_image(txn, *image);
+  return jobs::go("publish");
 }
 
 Result<Work> plan_copy(db::Txn& txn, const DriverCatalogue& drivers, const Job& job) {
@@ -155,13 +162,29 @@ Result<Work> plan_copy(db::Txn& txn, const DriverCatalogue& drivers, const Job& 
                      .source = {order.path, order.format},
                      .is_untrusted = order.from == MakeFrom::kFile,
                      .directory = bench->datastore.base_path,
-                     .part = {part_path(bench->image, job), bench->image.format},
-                     .target = bench->image.source};
-  return jobs::work<Made>(
-      [copy](Progress& progress) { return copy_into_place(copy, progress); },
-      [](db::Txn& txn, const Job& job, Result<Made> made) {
-        return settle_made(txn, job, std::move(made), true);
+                     .part = {part_path(bench->image, job), bench->image.format}};
+  return jobs::work<CopyProof>(
+      [copy](Progress& progress) { return copy_into_part(copy, progress); },
+      [](db::Txn& txn, const Job& job, Result<CopyProof> proof) {
+        return settle_copied(txn, job, proof);
       });
+}
+
+/// The whole file gets its name; from then on the image is READY.
+Result<Work> plan_publish(db::Txn& txn, const DriverCatalogue& drivers, const Job& job) {
+  if (job.is_cancel_asked) return jobs::at_once(jobs::go("undo"));
+  const auto bench = find_bench(txn, drivers, job);
+  if (!bench) return settled_with(bench.error());
+  return Work{[driver = bench->driver, part = part_path(bench->image, job),
+               target = bench->image.source](Progress&) {
+                return driver->ensure_published(part, target);
+              },
+              [](db::Txn& txn, const Job& job, Result<void> published) -> Next {
+                if (!published) return after_failure(txn, job, published.error());
+                auto image = find_image(txn, job.image);
+                if (!image || job.is_cancel_asked) return jobs::go("undo");
+                return settle_ready(txn, job, *image, Hashing::kWanted);
+              }};
 }
 
 /// An empty disk. It is not hashed: the first guest that uses it changes it.
@@ -171,15 +194,15 @@ Result<Work> plan_make(db::Txn& txn, const DriverCatalogue& drivers, const Job& 
   if (!bench) return settled_with(bench.error());
   const Layer target{bench->image.source, bench->image.format};
   const Bytes size = Bytes::megabytes(bench->image.size_mb);
-  return jobs::work<Made>(
+  return jobs::work<Bytes>(
       [driver = bench->driver, target, size,
-       directory = bench->datastore.base_path](Progress&) -> Result<Made> {
+       directory = bench->datastore.base_path](Progress&) -> Result<Bytes> {
         CHECK_OK(driver->ensure_directory(directory));
         CHECK_OK(driver->ensure_created(target, size));
-        return Made{size, {}};
+        return size;
       },
-      [](db::Txn& txn, const Job& job, Result<Made> made) {
-        return settle_made(txn, job, std::move(made), false);
+      [](db::Txn& txn, const Job& job, Result<Bytes> made) {
+        return settle_made(txn, job, made, Hashing::kUseless);
       });
 }
 
@@ -188,12 +211,12 @@ Result<Work> plan_adopt(db::Txn& txn, const DriverCatalogue& drivers, const Job&
   const auto bench = find_bench(txn, drivers, job);
   if (!bench) return settled_with(bench.error());
   const Layer source{bench->image.source, bench->image.format};
-  return jobs::work<Made>(
-      [driver = bench->driver, source](Progress&) -> Result<Made> {
-        return Made{TRY(driver->check_untrusted(source)).virtual_size, {}};
+  return jobs::work<Bytes>(
+      [driver = bench->driver, source](Progress&) -> Result<Bytes> {
+        return TRY(driver->check_untrusted(source)).virtual_size;
       },
-      [](db::Txn& txn, const Job& job, Result<Made> made) {
-        return settle_made(txn, job, std::move(made), true);
+      [](db::Txn& txn, const Job& job, Result<Bytes> size) {
+        return settle_made(txn, job, size, Hashing::kWanted);
       });
 }
 
@@ -302,7 +325,8 @@ void start_making(db::Txn& txn, Image image, const MakeOrder& order, UserId owne
 
 jobs::KindSpec make_kind(const std::string& name, const DriverCatalogue& drivers) {
   const auto step = [&drivers](const std::string& word, jobs::Slot slot, auto plan) {
-    return jobs::StepSpec{.name = word, .slot = slot, .stall = kCopyStall,
+    return jobs::StepSpec{.name = word, .slot = slot,
+                          .stall = word == "publish" ? kPublishStall : kStall,
                           .plan = [&drivers, plan](db::Txn& txn, const Job& job) {
                             return plan(txn, drivers, job);
                           }};
@@ -310,6 +334,7 @@ jobs::KindSpec make_kind(const std::string& name, const DriverCatalogue& drivers
   return {name,
           {step("check", jobs::Slot::kNone, &plan_check),
            step("copy", jobs::Slot::kCopy, &plan_copy),
+           step("publish", jobs::Slot::kNone, &plan_publish),
            step("make", jobs::Slot::kNone, &plan_make),
            step("adopt", jobs::Slot::kNone, &plan_adopt),
            step("undo", jobs::Slot::kNone, &plan_undo)}};
