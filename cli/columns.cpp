@@ -142,8 +142,8 @@ std::string snapshot_why(const Element& snapshot, Instant) {
   if (!error.empty()) return error;
   const std::string waiting_for = snapshot.get("WAITING_FOR");
   const std::string reason = snapshot.get("REASON");
-  if (waiting_for.empty() || !reason.empty()) return reason;
-  return "waiting for " + waiting_for;
+  if (!reason.empty()) return reason;
+  return waiting_for.empty() ? snapshot.get("HELD_BACK") : "waiting for " + waiting_for;
 }
 
 constexpr auto kVmList = std::to_array<ListColumn>({

@@ -53,7 +53,7 @@ std::string progress(const Element& job, Instant) {
 }
 std::string waits_for(const Element& job, Instant) {
   const std::string now = job.get("STATE");
-  if (now == "queued") return "a free slot";
+  if (now == "queued") return job.get("HELD_BACK", "its turn");
   return now == "waiting" || now == "running" ? job.get("REASON") : "";
 }
 std::string error(const Element& job, Instant) { return job.get("ERROR"); }

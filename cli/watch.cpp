@@ -93,7 +93,7 @@ Report snapshot_report(const Element& snapshot) {
   Report report;
   report.phase = snapshot.get("PHASE");
   const std::string waiting_for = snapshot.get("WAITING_FOR");
-  const std::string reason = snapshot.get("REASON");
+  const std::string reason = first_filled({snapshot.get("REASON"), snapshot.get("HELD_BACK")});
   if (report.phase == "waiting" && !waiting_for.empty()) report.phase += " for " + waiting_for;
   if (report.phase != "armed") read_bytes(snapshot, report);
   report.note = reason;
@@ -122,7 +122,8 @@ Report job_report(const Element& job) {
   Report report;
   report.phase = job.get("STATE");
   read_bytes(job, report);
-  report.note = first_filled({job.get("ERROR"), job.get("RESULT"), job.get("REASON")});
+  report.note = first_filled({job.get("ERROR"), job.get("RESULT"), job.get("REASON"),
+                              job.get("HELD_BACK")});
   if (report.phase == "done") report.standing = Standing::kDone;
   if (report.phase == "failed" || report.phase == "cancelled") report.standing = Standing::kFailed;
   return report;

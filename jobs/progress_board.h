@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -10,8 +11,8 @@
 
 namespace neph::jobs {
 
-/// How far running steps are: in memory only, for people who watch. The runner writes, the view
-/// reads. Any thread.
+/// How far running steps are, and what holds others back: in memory only, for people who watch.
+/// The runner writes, the view reads. Any thread.
 class ProgressBoard {
  public:
   struct Entry {
@@ -19,11 +20,14 @@ class ProgressBoard {
     Bytes total;
     Bytes per_second;        ///< since the step began
     std::int64_t seconds_left = -1;  ///< -1: not known
+    std::string held_back;           ///< why a queued job does not begin, for people
   };
   explicit ProgressBoard(const Clock& clock) : clock_(clock) {}
 
   void report(JobId job, Bytes done, Bytes total);
   void erase(JobId job);
+  /// All that could begin and lack a slot, with the reason, in place of those before.
+  void hold_back(std::map<JobId, std::string> reasons);
   [[nodiscard]] std::optional<Entry> find(JobId job) const;
 
  private:
@@ -35,6 +39,7 @@ class ProgressBoard {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::map<JobId, Row> rows_;
+  std::map<JobId, std::string> held_back_;
 };
 
 }  // namespace neph::jobs

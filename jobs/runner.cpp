@@ -169,16 +169,30 @@ std::vector<JobId> Runner::choose(db::Txn& txn) const {
   std::vector<JobId> chosen;
   if (!has_thread()) return chosen;
   std::map<Place, int> free;
+  std::map<JobId, std::string> held_back;
   for (const Ranked& next : rank(list_runnable(txn))) {
     if (next.place.slot != Slot::kNone) {
       int& left = free.try_emplace(next.place, free_slots(next.place)).first->second;
-      if (left <= 0) continue;
+      if (left <= 0) {
+        held_back.emplace(next.id, why_full(next.place));
+        continue;
+      }
       --left;
     }
     chosen.push_back(next.id);
     if (chosen.size() >= kChosenMax) break;
   }
+  board_.hold_back(std::move(held_back));
   return chosen;
+}
+
+std::string Runner::why_full(const Place& place) const {
+  const bool is_host = place.slot == Slot::kHost;
+  const auto where = fmt::format("{} {}", is_host ? "host" : "datastore", place.id);
+  if (hung_at(place) >= limits_.hung_per_place)
+    return fmt::format("earlier steps hang on {}", where);
+  return fmt::format("{} is busy: at most {} {} at a time", where, most_at(place),
+                     is_host ? "steps" : "copies");
 }
 
 std::vector<Runner::Ranked> Runner::rank(const std::vector<Candidate>& waiting) const {
@@ -244,8 +258,11 @@ int Runner::free_slots(const Place& place) const {
   const auto taken = std::count_if(acts_.begin(), acts_.end(), [&](const auto& entry) {
     return !entry.second->is_stalled && entry.second->place == place;
   });
-  const int most = place.slot == Slot::kHost ? limits_.per_host : limits_.copies_per_datastore;
-  return most - static_cast<int>(taken);
+  return most_at(place) - static_cast<int>(taken);
+}
+
+int Runner::most_at(const Place& place) const {
+  return place.slot == Slot::kHost ? limits_.per_host : limits_.copies_per_datastore;
 }
 
 /// Nobody settles this job: its kind hears of it instead.

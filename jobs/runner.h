@@ -70,6 +70,8 @@ class Runner {
   [[nodiscard]] bool has_thread() const;
   /// Slots that are free at a place; none where too many steps hang.
   [[nodiscard]] int free_slots(const Place& place) const;
+  [[nodiscard]] int most_at(const Place& place) const;
+  [[nodiscard]] std::string why_full(const Place& place) const;
   [[nodiscard]] int hung_at(const Place& place) const;
   void take_turn(const Turn& turn);
   [[nodiscard]] const StepSpec* find_step(std::string_view kind, std::string_view step) const;

@@ -187,7 +187,7 @@ struct JobDocument {
 };
 [[nodiscard]] JobDocument job_xml(const JobFacts& facts);
 
-/// BYTES_DONE, BYTES_TOTAL, RATE and SECONDS_LEFT.
+/// BYTES_DONE, BYTES_TOTAL, RATE and SECONDS_LEFT; HELD_BACK while a job lacks a slot.
 [[nodiscard]] std::string progress_xml(const jobs::ProgressBoard::Entry& progress);
 
 }  // namespace neph::view

@@ -174,5 +174,16 @@ TEST(BackOff, DoublesUpToItsBound) {
   EXPECT_EQ(pause_after(2, Duration{5'000}, Duration{300'000}), Duration{20'000});
 }
 
+TEST_F(Slots, TellWhatHoldsAQueuedJobBack) {
+  Runner::Limits limits;
+  limits.copies_per_datastore = 1;
+  begin(limits);
+  const auto jobs = enqueue_all({{"copy"}, {"copy"}});
+  ASSERT_TRUE(board_->find(jobs[1]).has_value());
+  EXPECT_EQ(board_->find(jobs[1])->held_back, "datastore 1 is busy: at most 1 copies at a time");
+  run_task();
+  EXPECT_FALSE(board_->find(jobs[1]).has_value());
+}
+
 }  // namespace
 }  // namespace neph::jobs
