@@ -5,6 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "access/internal/login_throttle.h"
 #include "access/internal/secrets.h"
 #include "base/log.h"
 
@@ -16,17 +17,23 @@ constexpr std::size_t kUserNameBytesMax = 128;
 constexpr std::size_t kRememberedMax = 10'000;
 constexpr std::string_view kCore = "core";
 constexpr std::string_view kServerCipher = "server_cipher";
+constexpr std::string_view kSsh = "ssh";
 
 struct Session {
   std::string name;
   std::string secret;
+  std::string peer;
 };
 
-std::optional<Session> split(std::string_view session) {
+/// What a secret that was right before was; the same text may be both.
+enum class SecretKind { kPassword, kToken };
+
+std::optional<Session> split(std::string_view session, std::string_view peer) {
   const auto colon = session.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon > kUserNameBytesMax)
     return std::nullopt;
-  return Session{std::string(session.substr(0, colon)), std::string(session.substr(colon + 1))};
+  return Session{std::string(session.substr(0, colon)), std::string(session.substr(colon + 1)),
+                 std::string(peer)};
 }
 
 std::optional<std::int64_t> parse_number(std::string_view text) {
@@ -45,6 +52,14 @@ tl::unexpected<Error> refuse(std::string_view name, std::string_view reason) {
   const bool is_name = check_name("user", name).has_value();
   log::info("session.refused", {{"user", is_name ? name : "?"}, {"reason", reason}});
   return fail(Errc::kUnauthenticated, "User couldn't be authenticated, aborting call.");
+}
+
+/// The same for users that there are and that there are not.
+tl::unexpected<Error> refuse_for_now(Duration wait) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
+  return fail(Errc::kUnavailable,
+              "Too many log-ins have failed: wait {} s, then try with the right one",
+              seconds.count());
 }
 
 /// The login token among those of the user that the secret is, if it is any.
@@ -78,16 +93,14 @@ std::optional<ServerSession> split_server(std::string_view secret) {
   return ServerSession{target, GroupId{*group}, rest.substr(second + 1)};
 }
 
-/// "server_user:target:expiry", which only somebody who knows the server's password could seal.
+/// "who:expiry", which only somebody who knows a secret of `who` could seal.
 /// \returns why not, nullptr when it is good
-const char* flaw_of(const std::string& opened, std::string_view server, std::string_view target,
-                    Instant now) {
+const char* flaw_of(const std::string& opened, std::string_view who, Instant now) {
   const auto last = opened.rfind(':');
-  if (last == std::string::npos) return "malformed server token";
-  if (opened.substr(0, last) != fmt::format("{}:{}", server, target))
-    return "the server token is for somebody else";
+  if (last == std::string::npos) return "the sealed text is malformed";
+  if (std::string_view(opened).substr(0, last) != who) return "it was sealed for somebody else";
   const auto expiry = parse_number(std::string_view(opened).substr(last + 1));
-  if (!expiry || *expiry <= now.seconds()) return "the server token has expired";
+  if (!expiry || *expiry <= now.seconds()) return "what was sealed has expired";
   return nullptr;
 }
 
@@ -105,11 +118,19 @@ struct Authenticator::State {
   [[nodiscard]] Actor actor(const User& user, GroupId group) const {
     return actor_of(user, group, settings.default_umask);
   }
-  [[nodiscard]] std::string digest_of(const User& user, std::string_view secret) const;
-  [[nodiscard]] bool is_remembered(const User& user, std::string_view secret);
-  void remember(const User& user, std::string_view secret);
+  [[nodiscard]] std::string digest_of(const User& user, SecretKind kind,
+                                      std::string_view secret) const;
+  [[nodiscard]] bool is_remembered(const User& user, SecretKind kind, std::string_view secret);
+  void remember(const User& user, SecretKind kind, std::string_view secret);
   void make_room();
+  [[nodiscard]] Duration wait(const Session& session);
+  void note_failure(const Session& session);
+  /// The password is right: it is remembered, and what failed before counts no longer.
+  void accept(const User& user, const Session& session);
+  /// Without a hash, which a token and a remembered password do not need. nullopt: it needs one.
+  [[nodiscard]] std::optional<Actor> recognize(const User& user, const Session& session);
   [[nodiscard]] Result<Actor> serve(const User& server, std::string_view secret) const;
+  [[nodiscard]] Result<Actor> check_key(const User& user, const Session& session);
   [[nodiscard]] Result<Actor> verify(const Session& session);
 
   Lanes& lanes;
@@ -118,25 +139,29 @@ struct Authenticator::State {
   const std::string key = internal::new_digest_key();
   std::mutex mutex;  ///< guards what follows
   std::unordered_map<std::string, Remembered> remembered;
+  internal::LoginThrottle throttle;
 };
 
-std::string Authenticator::State::digest_of(const User& user, std::string_view secret) const {
+std::string Authenticator::State::digest_of(const User& user, SecretKind kind,
+                                            std::string_view secret) const {
   // Driver and stored hash are part of it, so their change outdates the memory even where a session
   // was verified over a view from before the change.
   return internal::keyed_digest(
-      key, fmt::format("{}:{}:{}:{}", user.id, user.auth_driver, user.password_hash, secret));
+      key, fmt::format("{}:{}:{}:{}:{}", user.id, static_cast<int>(kind), user.auth_driver,
+                       user.password_hash, secret));
 }
 
-bool Authenticator::State::is_remembered(const User& user, std::string_view secret) {
-  const std::string digest = digest_of(user, secret);
+bool Authenticator::State::is_remembered(const User& user, SecretKind kind,
+                                         std::string_view secret) {
+  const std::string digest = digest_of(user, kind, secret);
   const std::lock_guard lock(mutex);
   const auto found = remembered.find(digest);
   return found != remembered.end() && lanes.clock().monotonic() < found->second.until;
 }
 
-void Authenticator::State::remember(const User& user, std::string_view secret) {
+void Authenticator::State::remember(const User& user, SecretKind kind, std::string_view secret) {
   if (settings.session_time <= Duration{0}) return;
-  const std::string digest = digest_of(user, secret);
+  const std::string digest = digest_of(user, kind, secret);
   const std::lock_guard lock(mutex);
   if (remembered.size() >= kRememberedMax) make_room();
   remembered[digest] = {user.id, lanes.clock().monotonic() + settings.session_time};
@@ -148,12 +173,40 @@ void Authenticator::State::make_room() {
   if (remembered.size() >= kRememberedMax) remembered.clear();
 }
 
+Duration Authenticator::State::wait(const Session& session) {
+  const std::lock_guard lock(mutex);
+  return throttle.wait(session.name, session.peer, lanes.clock().monotonic());
+}
+
+void Authenticator::State::note_failure(const Session& session) {
+  const std::lock_guard lock(mutex);
+  throttle.failed(session.name, session.peer, lanes.clock().monotonic());
+}
+
+void Authenticator::State::accept(const User& user, const Session& session) {
+  remember(user, SecretKind::kPassword, session.secret);
+  const std::lock_guard lock(mutex);
+  throttle.succeeded(session.name, session.peer);
+}
+
+std::optional<Actor> Authenticator::State::recognize(const User& user, const Session& session) {
+  const auto* token = find_token(user, session.secret, lanes.clock().now());
+  const auto kind = token == nullptr ? SecretKind::kPassword : SecretKind::kToken;
+  const bool is_known = is_remembered(user, kind, session.secret);
+  if (token == nullptr) return is_known ? std::optional{actor(user, GroupId{})} : std::nullopt;
+  // A token that was guessed just now must not count for more than a password would.
+  if (!is_known && wait(session) > Duration{0}) return std::nullopt;
+  if (!is_known) remember(user, kind, session.secret);
+  return actor(user, token->effective_group);
+}
+
 Result<Actor> Authenticator::State::serve(const User& server, std::string_view secret) const {
   const auto session = split_server(secret);
   if (!session) return refuse(server.name, "malformed server session");
   const auto opened = internal::decrypt_server_token(server.password_hash, session->proof);
   if (!opened) return refuse(server.name, "the server token was not made with its password");
-  if (const char* flaw = flaw_of(*opened, server.name, session->target, lanes.clock().now()))
+  const std::string who = fmt::format("{}:{}", server.name, session->target);
+  if (const char* flaw = flaw_of(*opened, who, lanes.clock().now()))
     return refuse(server.name, flaw);
   const auto target = lookup(session->target);
   if (!target || !target->is_enabled)
@@ -163,20 +216,39 @@ Result<Actor> Authenticator::State::serve(const User& server, std::string_view s
   return actor(*target, session->group);
 }
 
+/// The stored secret is a public key; nobody guesses what its private one seals, but a token.
+Result<Actor> Authenticator::State::check_key(const User& user, const Session& session) {
+  if (const Duration pause = wait(session); pause > Duration{0}) return refuse_for_now(pause);
+  const auto opened = internal::open_with_public_key(user.password_hash, session.secret);
+  const char* flaw = "it was not sealed with the user's key, or is no token";
+  if (opened) flaw = flaw_of(*opened, user.name, lanes.clock().now());
+  if (flaw == nullptr) return actor(user, GroupId{});
+  note_failure(session);
+  return refuse(user.name, flaw);
+}
+
 /// Passwords lane. Every way through here costs one hash, so that the duration of a refusal does
 /// not tell which users exist.
 Result<Actor> Authenticator::State::verify(const Session& session) {
+  // Once more, because others may have failed while this one stood in the queue.
+  const Duration pause = wait(session);
   // Looked up now and not when the call came in: what counts is how things stand at the answer.
   const auto user = lookup(session.name);
   if (user && user->is_enabled && user->auth_driver == kCore) {
     // Calls that came in together wait for the first of them only.
-    if (is_remembered(*user, session.secret)) return actor(*user, GroupId{});
-    if (!internal::is_password_of(user->password_hash, session.secret))
-      return refuse(session.name, "wrong password or token");
-    remember(*user, session.secret);
-    return actor(*user, GroupId{});
+    if (is_remembered(*user, SecretKind::kPassword, session.secret))
+      return actor(*user, GroupId{});
+    if (pause > Duration{0}) return refuse_for_now(pause);
+    if (internal::is_password_of(user->password_hash, session.secret)) {
+      accept(*user, session);
+      return actor(*user, GroupId{});
+    }
+    note_failure(session);
+    return refuse(session.name, "wrong password or token");
   }
+  if (pause > Duration{0}) return refuse_for_now(pause);
   (void)hash_password(session.secret);
+  note_failure(session);
   if (!user) return refuse(session.name, "no such user");
   if (!user->is_enabled) return refuse(session.name, "the user is disabled");
   return refuse(session.name, "users of this auth driver cannot log in themselves");
@@ -187,17 +259,17 @@ Authenticator::Authenticator(Lanes& lanes, Lookup lookup, Settings settings)
 
 Authenticator::~Authenticator() = default;
 
-void Authenticator::authenticate(const std::string& session, Done done) {
-  auto parts = split(session);
+void Authenticator::authenticate(const std::string& session, std::string_view peer, Done done) {
+  auto parts = split(session, peer);
   if (!parts) return done(refuse("", "malformed session"));
   const auto user = state_->lookup(parts->name);
   if (user && user->is_enabled) {
     if (user->auth_driver == kServerCipher) return done(state_->serve(*user, parts->secret));
-    const Instant now = state_->lanes.clock().now();
-    if (const auto* token = find_token(*user, parts->secret, now))
-      return done(state_->actor(*user, token->effective_group));
-    if (state_->is_remembered(*user, parts->secret)) return done(state_->actor(*user, GroupId{}));
+    if (auto known = state_->recognize(*user, *parts)) return done(std::move(*known));
+    if (user->auth_driver == kSsh) return done(state_->check_key(*user, *parts));
   }
+  if (const Duration pause = state_->wait(*parts); pause > Duration{0})
+    return done(refuse_for_now(pause));
   Lane& lane = state_->lanes.passwords();
   if (lane.backlog() >= state_->settings.backlog_max) {
     log::warn("session.busy", {{"waiting", lane.backlog()}});

@@ -40,9 +40,12 @@ class Authenticator {
 
   /// Any thread. `done` is called at once, on this thread, for a remembered password or a login
   /// token, else on the passwords lane. The error is kUnauthenticated whatever the reason, which is
-  /// logged; only a full backlog is told, as kUnavailable. Forms: "user:password", "user:token",
+  /// logged; told are, as kUnavailable, a full backlog and that too many log-ins have failed. While
+  /// that is so, only passwords and tokens that were right before are taken. Forms:
+  /// "user:password", "user:token", "user:sealed" (driver ssh: with the private key),
   /// "serveradmin:target:token", "serveradmin:target:group:token".
-  void authenticate(const std::string& session, Done done);
+  /// \param peer  address of who calls, with its port
+  void authenticate(const std::string& session, std::string_view peer, Done done);
   /// Forgets what is remembered of a user: password changed, user disabled or deleted.
   void forget(UserId user);
 

@@ -119,9 +119,10 @@ void Dispatcher::begin(const RequestPtr& request) {
   if (!row) return request->refuse(row.error());
   request->row = *row;
   if (!request->row->info.has_session() || !call.session()) return run_open(request);
-  services_.authenticator.authenticate(*call.session(), [this, request](auto actor) {
-    request->guard([&] { authenticated(request, std::move(actor)); });
-  });
+  services_.authenticator.authenticate(
+      *call.session(), request->peer, [this, request](auto actor) {
+        request->guard([&] { authenticated(request, std::move(actor)); });
+      });
 }
 
 void Dispatcher::introspect(const RequestPtr& request) {

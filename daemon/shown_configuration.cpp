@@ -11,7 +11,7 @@ using text::Vector;
 /// Names of authentication that access knows. Values of OpenNebula 7.4.
 void add_authentication(Template& shown) {
   static const std::initializer_list<std::pair<const char*, const char*>> kNames = {
-      {"core", "YES"}, {"public", "NO"}, {"server_cipher", "NO"}};
+      {"core", "YES"}, {"public", "NO"}, {"ssh", "YES"}, {"server_cipher", "NO"}};
   for (const auto& [name, may_change_password] : kNames) {
     shown.add("AUTH_MAD_CONF", Vector{{"NAME", name},
                                       {"PASSWORD_CHANGE", may_change_password},

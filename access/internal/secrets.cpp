@@ -1,6 +1,8 @@
 #include "access/internal/secrets.h"
 
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -68,6 +70,8 @@ constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kIvBytes = 16;
 constexpr std::size_t kBlockBytes = 16;
 constexpr std::size_t kTokenBytesMax = 4096;
+/// Larger keys take milliseconds for each call.
+constexpr int kRsaBitsMax = 4096;
 
 std::optional<std::vector<unsigned char>> from_base64(std::string_view text) {
   if (text.size() > kTokenBytesMax) return std::nullopt;
@@ -79,6 +83,21 @@ std::optional<std::vector<unsigned char>> from_base64(std::string_view text) {
   if (outcome != 0) return std::nullopt;
   bytes.resize(count);
   return bytes;
+}
+
+using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+
+/// nullptr when the text is no RSA key, or one that is too large.
+Key parse_public_key(const std::string& text) {
+  Key key(nullptr, &EVP_PKEY_free);
+  const auto bytes = from_base64(text);
+  if (!bytes) return key;
+  const unsigned char* next = bytes->data();
+  key.reset(d2i_PUBKEY(nullptr, &next, static_cast<long>(bytes->size())));
+  const bool is_usable = key != nullptr && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA &&
+                         EVP_PKEY_get_bits(key.get()) <= kRsaBitsMax;
+  if (!is_usable) key.reset();
+  return key;
 }
 
 }  // namespace
@@ -131,6 +150,25 @@ std::optional<std::string> decrypt_server_token(const std::string& hash, std::st
       EVP_DecryptFinal_ex(context.get(), out + head, &tail) == 1;
   if (!is_good) return std::nullopt;
   text.resize(static_cast<std::size_t>(head + tail));
+  return text;
+}
+
+std::optional<std::string> open_with_public_key(const std::string& public_key,
+                                                std::string_view secret) {
+  const auto sealed = from_base64(secret);
+  const Key key = parse_public_key(public_key);
+  if (!sealed || key == nullptr) return std::nullopt;
+  const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
+      EVP_PKEY_CTX_new(key.get(), nullptr), &EVP_PKEY_CTX_free);
+  std::string text(static_cast<std::size_t>(EVP_PKEY_get_size(key.get())), '\0');
+  std::size_t size = text.size();
+  const bool is_good =
+      context != nullptr && EVP_PKEY_verify_recover_init(context.get()) == 1 &&
+      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1 &&
+      EVP_PKEY_verify_recover(context.get(), reinterpret_cast<unsigned char*>(text.data()), &size,
+                              sealed->data(), sealed->size()) == 1;
+  if (!is_good) return std::nullopt;
+  text.resize(size);
   return text;
 }
 

@@ -23,4 +23,10 @@ namespace neph::access::internal {
 [[nodiscard]] std::optional<std::string> decrypt_server_token(const std::string& hash,
                                                               std::string_view token);
 
+/// Opens what a private RSA key sealed: base64 of PKCS #1 v1.5. `public_key` is the body of
+/// its PEM file without line breaks (OpenNebula 7.4, SshAuth).
+/// \returns nullopt for anything that was not made with that key, and for a key that is none
+[[nodiscard]] std::optional<std::string> open_with_public_key(const std::string& public_key,
+                                                              std::string_view secret);
+
 }  // namespace neph::access::internal

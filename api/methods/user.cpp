@@ -234,9 +234,9 @@ void add_accounts(Registry<Call>& registry) {
           .args("user", "driver", "password")
           .keeps_password()
           .needs("ADMIN USER", on_user<Op::kAdmin>)
-          .doc("Sets the auth driver, and the password unless it is empty. Users of core and "
-               "server_cipher log in themselves; all others come in through serveradmin or a login "
-               "token.")
+          .doc("Sets the auth driver, and the password unless it is empty. Users of core, "
+               "ssh and server_cipher log in themselves; all others come in through serveradmin or "
+               "a login token. The password of ssh is a public RSA key as `oneuser key` prints it.")
           .answers("id of the user"),
       method("one.user.enable", &enable_user)
           .writes()

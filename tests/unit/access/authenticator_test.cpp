@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <atomic>
 #include <future>
@@ -60,7 +62,7 @@ class Sessions : public testing::Test {
 
   Result<Actor> answer(const std::string& session) {
     std::optional<Result<Actor>> result;
-    authenticator_.authenticate(session, [&](Result<Actor> actor) {
+    authenticator_.authenticate(session, peer_, [&](Result<Actor> actor) {
       EXPECT_FALSE(result.has_value()) << "answered twice";
       result = std::move(actor);
     });
@@ -87,6 +89,7 @@ class Sessions : public testing::Test {
   std::map<std::string, User, std::less<>> users_;
   ManualLanes lanes_;
   bool was_immediate_ = false;
+  std::string peer_ = "192.0.2.7:4711";
   Authenticator authenticator_{
       lanes_,
       [this](std::string_view name) -> std::optional<User> {
@@ -182,13 +185,60 @@ TEST_F(Sessions, APasswordMayHoldColons) {
 TEST_F(Sessions, TooManyLogInsAreTurnedAway) {
   int refused = 0;
   for (int i = 0; i < 5; ++i) {
-    authenticator_.authenticate("anna:secret", [&](Result<Actor> actor) {
+    authenticator_.authenticate("anna:secret", "192.0.2.1:1", [&](Result<Actor> actor) {
       if (!actor && actor.error().code == Errc::kUnavailable) ++refused;
     });
   }
   EXPECT_EQ(refused, 2);
   lanes_.run_until_idle();
   EXPECT_TRUE(answer("anna:secret"));
+}
+
+TEST_F(Sessions, WhoFailsFiveTimesWaitsTenSeconds) {
+  for (int i = 0; i < 5; ++i) expect_refused("anna:guess");
+  const auto early = answer("anna:secret");
+  ASSERT_FALSE(early);
+  EXPECT_TRUE(was_immediate_) << "a guess that is not looked at costs no hash";
+  EXPECT_EQ(early.error().code, Errc::kUnavailable);
+  EXPECT_NE(early.error().message.find("wait 10 s"), std::string::npos) << early.error().message;
+  lanes_.advance(Duration{9'999});
+  EXPECT_FALSE(answer("anna:secret"));
+  lanes_.advance(Duration{1});
+  EXPECT_TRUE(answer("anna:secret"));
+  for (int i = 0; i < 5; ++i) expect_refused("anna:guess");
+}
+
+TEST_F(Sessions, GuessesThatCameTogetherAreNotAllLookedAt) {
+  int looked_at = 0;
+  for (int i = 0; i < 3; ++i) expect_refused("anna:guess");
+  for (int i = 0; i < 3; ++i) {
+    authenticator_.authenticate("anna:guess", peer_, [&](Result<Actor> actor) {
+      if (!actor && actor.error().code == Errc::kUnauthenticated) ++looked_at;
+    });
+  }
+  lanes_.run_until_idle();
+  EXPECT_EQ(looked_at, 2);
+}
+
+TEST_F(Sessions, NobodyIsKeptOutByGuessesFromElsewhere) {
+  for (int i = 0; i < 5; ++i) expect_refused("anna:guess");
+  for (int i = 0; i < 5; ++i) expect_refused("nobody:guess");
+  EXPECT_EQ(answer("nobody:guess").error().code, Errc::kUnavailable)
+      << "the same as of a user that there is";
+  peer_ = "192.0.2.8:1";
+  EXPECT_TRUE(answer("anna:secret"));
+}
+
+TEST_F(Sessions, WhatWasRightBeforeIsTakenWhileOthersHaveToWait) {
+  anna().tokens = {{"used", {}, GroupId{100}}, {"fresh", {}, {}}};
+  ASSERT_TRUE(answer("anna:secret"));
+  ASSERT_TRUE(answer("anna:used"));
+  for (int i = 0; i < 5; ++i) expect_refused("anna:guess");
+  EXPECT_TRUE(answer("anna:secret"));
+  EXPECT_EQ(answer("anna:used")->group, GroupId{100});
+  EXPECT_EQ(answer("anna:fresh").error().code, Errc::kUnavailable) << "it might be a guess";
+  anna().tokens.clear();
+  EXPECT_EQ(answer("anna:used").error().code, Errc::kUnavailable) << "a token is no password";
 }
 
 TEST_F(Sessions, TokensLetInWithoutAHashUntilTheyExpire) {
@@ -213,6 +263,65 @@ TEST_F(Sessions, ATokenForAGroupIsInThatGroupAlone) {
 TEST_F(Sessions, UsersOfOtherDriversDoNotLogInThemselves) {
   anna().auth_driver = "public";
   expect_refused("anna:secret");
+}
+
+/// As `oneuser login --ssh` seals the name and an expiry; the key is made once.
+class SshKey {
+ public:
+  SshKey() : key_(EVP_RSA_gen(2048)) {}
+  ~SshKey() { EVP_PKEY_free(key_); }
+  [[nodiscard]] std::string public_text() const {
+    unsigned char* bytes = nullptr;
+    const int count = i2d_PUBKEY(key_, &bytes);
+    std::string der(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(count));
+    OPENSSL_free(bytes);
+    return base64(der);
+  }
+  [[nodiscard]] std::string sealed(const std::string& text) const {
+    EVP_PKEY_CTX* context = EVP_PKEY_CTX_new(key_, nullptr);
+    EVP_PKEY_sign_init(context);
+    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING);
+    std::string bytes(256, '\0');
+    std::size_t size = bytes.size();
+    EXPECT_EQ(EVP_PKEY_sign(context, reinterpret_cast<unsigned char*>(bytes.data()), &size,
+                            reinterpret_cast<const unsigned char*>(text.data()), text.size()),
+              1);
+    EVP_PKEY_CTX_free(context);
+    return base64(bytes);
+  }
+
+ private:
+  static std::string base64(const std::string& bytes) {
+    std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                       reinterpret_cast<const unsigned char*>(bytes.data()),
+                                       static_cast<int>(bytes.size()));
+    text.resize(static_cast<std::size_t>(length));
+    return text;
+  }
+  EVP_PKEY* key_;
+};
+
+TEST_F(Sessions, AnRsaKeyLetsItsOwnerInUntilTheExpiry) {
+  static const SshKey kKey;
+  static const SshKey kOther;
+  anna().auth_driver = "ssh";
+  anna().password_hash = kKey.public_text();
+  const auto expiry = lanes_.clock().now().seconds() + 60;
+  const std::string good = fmt::format("anna:{}", expiry);
+  EXPECT_TRUE(answer("anna:" + kKey.sealed(good)));
+  EXPECT_TRUE(was_immediate_);
+  expect_refused("anna:" + kOther.sealed(good));
+  expect_refused("anna:" + kKey.sealed(fmt::format("bert:{}", expiry)));
+  expect_refused("anna:" + kKey.sealed("anna"));
+  expect_refused("anna:" + kKey.public_text());
+  lanes_.advance(Duration{60'000});
+  expect_refused("anna:" + kKey.sealed(good));
+  lanes_.advance(Duration{60'000});
+  anna().password_hash = "no key";
+  expect_refused("anna:" + kKey.sealed(good));
+  anna().tokens = {{"token", {}, {}}};
+  EXPECT_TRUE(answer("anna:token"));
 }
 
 TEST_F(Sessions, AServerActsForItsTarget) {
@@ -274,7 +383,7 @@ TEST(SessionsOnThreads, ManyCallersAtOnceAreAllAnswered) {
   for (int i = 0; i < kCallers; ++i) {
     lanes.readers().post([&, i] {
       if (i % 10 == 0) authenticator.forget(UserId{3});
-      authenticator.authenticate("anna:secret", [&](Result<Actor> actor) {
+      authenticator.authenticate("anna:secret", "192.0.2.1:1", [&](Result<Actor> actor) {
         if (actor) ++let_in;
         if (++answers == kCallers) all.set_value();
       });
