@@ -106,7 +106,8 @@ Result<EntryPtr> read_template(db::Txn& txn, TemplateId id) {
 
 Result<EntryPtr> read_network(db::Txn& txn, NetworkId id) {
   NetworkFacts facts{TRY(network::find_network(txn, id)), {}, network::list_ranges(txn, id),
-                     network::list_leases(txn, id)};
+                     network::list_leases(txn, id),
+                     access::find_lock(txn, Resource::kNet, id.value)};
   facts.names = names_of(txn, facts.network.owner, facts.network.group);
   auto document = vnet_xml(facts);
   Entry entry = *entry_of(network::subject_of(facts.network), std::move(document.text),

@@ -45,6 +45,7 @@ void write_head(text::XmlWriter& xml, const NetworkFacts& facts) {
   const Network& network = facts.network;
   xml.element("ID", network.id.value);
   write_owner(xml, {network.owner, network.group, facts.names, network.name});
+  write_lock(xml, facts.lock);
   write_permissions(xml, network.permissions);
   xml.ids("CLUSTERS", numbers_of(network.clusters));
   xml.cdata("BRIDGE", network.bridge);

@@ -77,8 +77,12 @@ Result<EscapedText> show_log(Call& call, const ShowLog& ask) {
       site::list_executions(call.txn(), {ask.from, ask.to, ask.hook, ask.code})));
 }
 
-Result<EscapedText> list_hooks(Call& call, const ListWindow&) {
-  return list(call, ObjectKind::kHook, "HOOK_POOL", {});
+Result<EscapedText> list_hooks(Call& call, const ListWindow& ask) {
+  view::ListAsk which;
+  which.filter = ask.filter;
+  which.start = ask.start;
+  which.end = ask.end;
+  return list(call, ObjectKind::kHook, "HOOK_POOL", which);
 }
 
 OwnedKind owned() {
@@ -131,7 +135,8 @@ void add_hook_methods(Registry<Call>& registry) {
           .args("filter", "start", "end")
           .required(0)
           .for_anyone()
-          .doc("Lists the hooks the caller may use. Filter, start and end mean nothing.")
+          .doc("Lists the hooks the caller may use. Filter, start and end as of"
+               " one.templatepool.info; hooks are user 0's.")
           .answers("HOOK_POOL document"),
   });
   add_owned_methods(registry, owned());

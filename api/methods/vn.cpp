@@ -1,4 +1,4 @@
-#include "api/internal/methods.h"
+#include "api/internal/owned_methods.h"
 
 namespace neph::api {
 namespace {
@@ -84,6 +84,8 @@ Result<NetworkId> allocate_network(Call& call, const AllocateNetwork& ask) {
 
 Result<NetworkId> delete_network(Call& call, const OnNetwork& ask) {
   CHECK_OK(networks(call).remove(call.txn(), ask.network));
+  CHECK_OK(site::forget_resource(call.txn(), call.services().vdc_rights,
+                                 site::VdcKind::kNetwork, ask.network.value));
   return ask.network;
 }
 
@@ -323,6 +325,7 @@ void add_network_methods(Registry<Call>& registry) {
   add_ranges_methods(registry);
   add_leases(registry);
   add_documents(registry);
+  add_lock_methods(registry, {"vn", "NET", ObjectKind::kNetwork});
 }
 
 }  // namespace neph::api

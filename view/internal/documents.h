@@ -91,6 +91,7 @@ struct NetworkFacts {
   Ownership names;
   std::vector<network::AddressRange> ranges;
   std::vector<network::Lease> leases;  ///< by range and position
+  access::Lock lock;
 };
 /// A document with parts that not everybody may see.
 struct GuardedDocument {

@@ -79,8 +79,6 @@ const std::set<std::string> kStillMissing = {
     "one.vmpool.accounting",
     "one.vmpool.infoset",
     "one.vmpool.monitoring",
-    "one.vn.lock",
-    "one.vn.unlock",
 };
 
 bool is_provided(const Registry<Call>& registry, const std::string& name) {

@@ -12,6 +12,7 @@ Registry<Call> network_rows() {
   add_network_methods(rows);
   add_security_group_methods(rows);
   add_cluster_methods(rows);
+  add_vdc_methods(rows);
   return rows;
 }
 
@@ -101,6 +102,35 @@ TEST_F(NetworkMethods, ANetworkInUseIsNotDeleted) {
   const auto refused = world.as_admin("one.vn.delete", as_int(0));
   EXPECT_EQ(refused.code, 2048);
   EXPECT_TRUE(holds(refused.text, "VM 1")) << refused.text;
+}
+
+TEST_F(NetworkMethods, ALockedNetworkShowsItAndIsLeftAlone) {
+  ASSERT_EQ(world.as_admin("one.vn.lock", as_int(0) + as_int(1)).number, 0);
+  EXPECT_TRUE(holds(shown_to_admin(), "</GNAME><NAME>lan</NAME><LOCK><LOCKED>1</LOCKED>"
+                                      "<OWNER>0</OWNER><TIME>"));
+  EXPECT_TRUE(holds(world.as_admin("one.vnpool.info", as_int(-2) + as_int(-1) + as_int(-1)).text,
+                    "<LOCK><LOCKED>1</LOCKED>"));
+  for (const auto* method : {"one.vn.rename", "one.vn.hold", "one.vn.reserve"})
+    EXPECT_EQ(world.as_admin(method, as_int(0) + as_string("SIZE=1")).code, 512) << method;
+  EXPECT_EQ(world.as_alice("one.vn.unlock", as_int(0)).code, 512);
+  ASSERT_EQ(world.as_admin("one.vn.unlock", as_int(0)).number, 0);
+  EXPECT_FALSE(holds(shown_to_admin(), "<LOCK>"));
+  EXPECT_EQ(world.as_admin("one.vn.rename", as_int(0) + as_string("wan")).number, 0);
+}
+
+TEST_F(NetworkMethods, ADeletedNetworkLeavesItsVdcs) {
+  ASSERT_EQ(world.as_admin("one.vdc.allocate", as_string("NAME=lab")).number, 100);
+  const std::string vdc = as_int(100);
+  EXPECT_EQ(world.as_admin("one.vdc.addvnet", vdc + as_int(0) + as_int(7)).code, 1024);
+  ASSERT_TRUE(world.as_admin("one.vdc.addgroup", vdc + as_int(1)).is_success);
+  ASSERT_TRUE(world.as_admin("one.vdc.addvnet", vdc + as_int(0) + as_int(0)).is_success);
+  EXPECT_TRUE(holds(world.as_admin("one.vdc.info", vdc).text, "<VNET_ID>0</VNET_ID>"));
+  EXPECT_TRUE(world.as_alice("one.vn.info", as_int(0)).is_success) << "by a rule of the VDC";
+  ASSERT_TRUE(world.as_admin("one.vdc.delvnet", vdc + as_int(0) + as_int(0)).is_success);
+  EXPECT_EQ(world.as_alice("one.vn.info", as_int(0)).code, 512);
+  ASSERT_TRUE(world.as_admin("one.vdc.addvnet", vdc + as_int(0) + as_int(0)).is_success);
+  ASSERT_TRUE(world.as_admin("one.vn.delete", as_int(0)).is_success);
+  EXPECT_TRUE(holds(world.as_admin("one.vdc.info", vdc).text, "<VNETS></VNETS>"));
 }
 
 TEST_F(NetworkMethods, ClustersShowTheirNetworks) {
