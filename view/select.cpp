@@ -179,6 +179,7 @@ Result<std::vector<EntryPtr>> select(const View& view, ObjectKind kind, const ac
     if (ask.type && entry->type != *ask.type) return true;
     if (!matches_owner(entry->subject, actor, ask.filter)) return true;
     if (!may_see(view, kind, actor, *entry)) return true;
+    if (!ask.query.matches(entry->full)) return true;
     if (window.skip-- > 0) return true;
     chosen.push_back(view.board == nullptr ? entry : entry_with_progress(entry, *view.board));
     return std::ssize(chosen) < window.count_max;

@@ -19,6 +19,7 @@
 #include "db/store.h"
 #include "jobs/progress_board.h"
 #include "snapshots/snapshot.h"
+#include "view/query.h"
 
 /// What readers see: an immutable picture of every pool, swapped after each commit. Readers take
 /// current() and keep it as long as they like; they never touch SQLite or a lock.
@@ -115,6 +116,7 @@ struct ListAsk {
   std::int64_t vm_state = -2;  ///< -2 any, -1 all but DONE, else exactly this; VMs only
   bool is_full = false;        ///< infoextended
   std::optional<std::int64_t> type;  ///< documents only: of this type alone
+  Query query;                 ///< asked of the whole document
 };
 /// Whether a job is the caller's business: his own, or of a VM or an image that he may MANAGE.
 [[nodiscard]] bool may_see_job(const View& view, const access::Actor& actor, const Entry& job);

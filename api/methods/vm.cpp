@@ -198,10 +198,8 @@ Result<EscapedText> show_vm(Call& call, const ShowVm& ask) {
 }
 
 Result<EscapedText> list_pool(Call& call, const ListVms& ask, bool is_full) {
-  if (!ask.query.empty()) {
-    return fail(Errc::kInvalid, "Queries of VM pools are not provided: list the VMs and choose");
-  }
   view::ListAsk which{ask.filter, ask.start, ask.end, ask.state, is_full};
+  which.query = TRY(view::Query::parse(ask.query));
   return list(call, ObjectKind::kVm, "VM_POOL", which);
 }
 
@@ -297,7 +295,9 @@ void add_documents(Registry<Call>& registry) {
           .for_anyone()
           .doc("Lists the VMs the caller may use. Filter: a user id, -1 the caller's and his "
                "groups', -2 all, -3 the caller's, -4 his primary group's. From start to end, or a "
-               "page when end is below -1. State -2 any, -1 any but DONE, else exactly that.")
+               "page when end is below -1. State -2 any, -1 any but DONE, else exactly that. Query "
+               "VM.NAME=web&VM.TEMPLATE.DISK[*].IMAGE=debian, parts of values that must all be "
+               "there; without a name anywhere in the VM's document.")
           .answers("VM_POOL document, VMs in brief"),
       method("one.vmpool.infoextended", &list_vms_in_full)
           .reads()
