@@ -58,7 +58,7 @@ tl::unexpected<Error> refuse(std::string_view name, std::string_view reason) {
 tl::unexpected<Error> refuse_for_now(Duration wait) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
   return fail(Errc::kUnavailable,
-              "Too many log-ins have failed: wait {} s, then try with the right one",
+              "Too many log-ins have failed: wait {} s, then try again with the right password",
               seconds.count());
 }
 
