@@ -140,7 +140,6 @@ void XmlWriter::element(std::string_view tag, std::string_view value) {
 }
 
 void XmlWriter::cdata(std::string_view tag, std::string_view value) {
-  if (value.empty()) return empty(tag);
   open(tag);
   append_cdata(text_, value);
   close();

@@ -23,7 +23,9 @@ class XmlWriter {
   void close();  ///< the innermost open element; it is a programmer's error when there is none
   void element(std::string_view tag, std::int64_t value);
   void element(std::string_view tag, std::string_view value);  ///< escaped text; empty: <TAG/>
-  void cdata(std::string_view tag, std::string_view value);    ///< <![CDATA[..]]>; empty: <TAG/>
+  /// <TAG><![CDATA[..]]></TAG>, also around nothing: clients that read tokens take <TAG/> for an
+  /// attribute that is not there.
+  void cdata(std::string_view tag, std::string_view value);
   void empty(std::string_view tag);
   void raw(std::string_view xml);  ///< fragment that was written by another XmlWriter
   /// <TAG><ID>1</ID>...</TAG>, the form of every id collection.

@@ -23,7 +23,7 @@ TEST(XmlWriter, WritesElementsWithoutWhiteSpace) {
   xml.close();
   EXPECT_EQ(xml.text(),
             "<VM><ID>7</ID><NAME>a&lt;b&gt;&amp;&quot;c&quot;</NAME><DEPLOY_ID/>"
-            "<VM_MAD><![CDATA[kvm]]></VM_MAD><SOURCE/><MONITORING/>"
+            "<VM_MAD><![CDATA[kvm]]></VM_MAD><SOURCE><![CDATA[]]></SOURCE><MONITORING/>"
             "<IMAGES><ID>1</ID><ID>2</ID></IMAGES><VMS></VMS><X/></VM>");
 }
 
@@ -34,7 +34,8 @@ TEST(XmlWriter, SortsAttributesByNameAndKeysButKeepsTheOrderOfOneName) {
   EXPECT_EQ(xml.take(),
             "<TEMPLATE><CPU><![CDATA[1]]></CPU>"
             "<DISK><A><![CDATA[1]]></A><B><![CDATA[2]]></B></DISK>"
-            "<DISK><A><![CDATA[0]]></A></DISK><E/><N/><Z><![CDATA[1]]></Z></TEMPLATE>");
+            "<DISK><A><![CDATA[0]]></A></DISK><E/><N><![CDATA[]]></N>"
+            "<Z><![CDATA[1]]></Z></TEMPLATE>");
 }
 
 TEST(XmlWriter, PutsOneBeforeNamesThatXmlDoesNotAllow) {
