@@ -79,7 +79,8 @@ constexpr std::array kActions = std::to_array<ActionRow>({
     {Action::kUnresched, kOff, Course::kUnmark, kOff},
 });
 
-/// Where both forms of terminate do the same: the guest is off.
+/// Where both forms of terminate do the same: the guest is off, or has only just been started and
+/// nothing of it is worth a shutdown.
 constexpr std::array kTerminateAtRest = std::to_array<ActionRow>({
     {Action::kTerminate, rest(VmState::kInit), Course::kEnd, rest(VmState::kDone)},
     {Action::kTerminate, kPending, Course::kEnd, rest(VmState::kDone)},
@@ -90,6 +91,10 @@ constexpr std::array kTerminateAtRest = std::to_array<ActionRow>({
     {Action::kTerminate, rest(VmState::kSuspended), Course::kHalt, active(LcmState::kEpilog)},
     {Action::kTerminate, rest(VmState::kStopped), Course::kHalt, active(LcmState::kEpilog)},
     {Action::kTerminate, rest(VmState::kUndeployed), Course::kHalt, active(LcmState::kEpilog)},
+    {Action::kTerminate, active(LcmState::kProlog), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kBoot), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
     {Action::kTerminate, active(LcmState::kBootFailure), Course::kHalt,
      active(LcmState::kCleanupDelete)},
     {Action::kTerminate, active(LcmState::kPrologFailure), Course::kHalt,
@@ -295,7 +300,7 @@ std::string lifecycle_markdown() {
   std::string text =
       "# Life cycle of a VM\n\nPrinted from the tables in `compute/lifecycle.cpp`; a test keeps "
       "this page fresh. An action in a state\nthat has no row is refused. Terminate and "
-      "terminate-hard do the same where the guest is off.\n\n## Actions\n\n"
+      "terminate-hard do the same where the guest is off or not up yet.\n\n## Actions\n\n"
       "| action | in | shown then |\n|---|---|---|\n";
   for (const auto& row : kActions) {
     text += fmt::format("| {} | {} | {} |\n", name_of(row.action), text_of(row.from),

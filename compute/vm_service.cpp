@@ -158,7 +158,10 @@ Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const
 
 Result<void> VmService::deploy(db::Txn& txn, UserId by, const DeployAsk& ask) {
   Vm vm = TRY(find_vm(txn, ask.vm));
-  if (vm.state != VmState::kPending && vm.state != VmState::kHold) return refuse(vm, "deploy");
+  const bool is_back = vm.state == VmState::kStopped || vm.state == VmState::kUndeployed;
+  if (vm.state != VmState::kPending && vm.state != VmState::kHold && !is_back)
+    return refuse(vm, "deploy");
+  if (is_back) CHECK_OK(check_running_quota(txn, vm));
   const Host host = TRY(find_host(txn, ask.host));
   if (host.admin == HostAdmin::kOffline || !host.is_reachable) {
     return fail(Errc::kWrongState, "host {} is {}{}{}", host.name, name_of(state_of(host)),

@@ -1,4 +1,5 @@
 #include "api/internal/methods.h"
+#include "compute/template_images.h"
 #include "compute/vm_template.h"
 
 namespace neph::api {
@@ -66,12 +67,6 @@ constexpr auto on_template = [](Call& call, const auto& ask) {
   return need(call, op, ObjectKind::kTemplate, ask.vm_template);
 };
 
-Result<void> check_not_recursive(bool is_recursive) {
-  if (!is_recursive) return {};
-  return fail(Errc::kInvalid, "Including the images of a template is not provided yet: do it image"
-              " by image");
-}
-
 Result<void> may_create_template(Call& call, const AllocateTemplate&) {
   return need_create(call, access::Resource::kTemplate);
 }
@@ -83,7 +78,13 @@ Result<TemplateId> allocate_template(Call& call, const AllocateTemplate& ask) {
 }
 
 Result<TemplateId> delete_template(Call& call, const DeleteTemplate& ask) {
-  CHECK_OK(check_not_recursive(ask.is_recursive));
+  if (ask.is_recursive) {
+    for (const ImageId image :
+         TRY(compute::list_template_images(call.txn(), call.actor(), ask.vm_template))) {
+      CHECK_OK(need(call, Op::kManage, ObjectKind::kImage, image));
+      CHECK_OK(call.services().images.remove(call.txn(), image));
+    }
+  }
   compute::delete_template(call.txn(), ask.vm_template);
   return ask.vm_template;
 }
@@ -94,8 +95,8 @@ Result<void> may_create_clone(Call& call, const CloneTemplate&) {
 
 Result<TemplateId> clone_template(Call& call, const CloneTemplate& ask) {
   if (ask.clones_images) {
-    return fail(Errc::kInvalid, "Cloning template {} together with its images is not provided yet:"
-                " clone the images one by one", ask.vm_template);
+    return compute::clone_with_images(call.txn(), call.actor(), call.services().images,
+                                      {.source = ask.vm_template, .name = ask.name, .extra = {}});
   }
   return compute::clone_template(call.txn(), call.actor(), ask.vm_template, ask.name);
 }
@@ -104,17 +105,28 @@ Result<void> may_create_vm(Call& call, const InstantiateTemplate&) {
   return need_create(call, access::Resource::kVm);
 }
 
+/// A persistent VM has a template of its own, with persistent copies of all images.
+Result<TemplateId> own_template(Call& call, const InstantiateTemplate& ask,
+                                const text::Template& extra) {
+  std::string name = ask.name;
+  if (name.empty())
+    name = TRY(compute::find_template(call.txn(), ask.vm_template)).name + "-copy";
+  return compute::clone_with_images(
+      call.txn(), call.actor(), call.services().images,
+      {.source = ask.vm_template, .name = name, .makes_persistent = true, .extra = extra});
+}
+
 Result<VmId> instantiate_template(Call& call, const InstantiateTemplate& ask) {
-  if (ask.is_persistent) {
-    return fail(Errc::kInvalid, "Instantiating template {} with copies of its own of all images"
-                " (persistent) is not provided yet", ask.vm_template);
-  }
   const auto extra = TRY(text::Template::parse(ask.content));
   compute::NewVmAsk fresh;
-  fresh.attributes = TRY(compute::find_template(call.txn(), ask.vm_template)).attributes;
-  fresh.attributes.merge(extra);
+  fresh.made_from =
+      ask.is_persistent ? TRY(own_template(call, ask, extra)) : ask.vm_template;
+  fresh.attributes = TRY(compute::find_template(call.txn(), fresh.made_from)).attributes;
+  if (ask.is_persistent)
+    fresh.attributes.set("CLONING_TEMPLATE_ID", fmt::format("{}", ask.vm_template));
+  else
+    fresh.attributes.merge(extra);
   fresh.name = ask.name;
-  fresh.made_from = ask.vm_template;
   fresh.is_held = ask.is_held;
   return call.services().vms.allocate(call.txn(), call.actor(), fresh);
 }
@@ -138,8 +150,21 @@ Result<void> may_chmod(Call& call, const ChmodTemplate& ask) {
   return need(call, right, ObjectKind::kTemplate, ask.vm_template);
 }
 
+/// The images are changed with the template, or nothing is.
+Result<void> chmod_images(Call& call, const ChmodTemplate& ask) {
+  for (const ImageId id :
+       TRY(compute::list_template_images(call.txn(), call.actor(), ask.vm_template))) {
+    const auto image = TRY(datastore::find_image(call.txn(), id));
+    const auto right = access::right_needed(image.permissions, change_of(ask));
+    CHECK_OK(need(call, right, ObjectKind::kImage, id));
+    const auto permissions = TRY(access::apply(image.permissions, change_of(ask)));
+    CHECK_OK(call.services().images.chmod(call.txn(), id, permissions));
+  }
+  return {};
+}
+
 Result<TemplateId> chmod_template(Call& call, const ChmodTemplate& ask) {
-  CHECK_OK(check_not_recursive(ask.is_recursive));
+  if (ask.is_recursive) CHECK_OK(chmod_images(call, ask));
   const auto vm_template = TRY(compute::find_template(call.txn(), ask.vm_template));
   const auto permissions = TRY(access::apply(vm_template.permissions, change_of(ask)));
   CHECK_OK(compute::chmod_template(call.txn(), ask.vm_template, permissions));
@@ -173,7 +198,6 @@ void add_life_cycle(Registry<Call>& registry) {
           .writes()
           .args("template")
           .needs("CREATE TEMPLATE", &may_create_template)
-          .legacy_code(Errc::kConflict, kAllocateCode)
           .doc("Keeps a VM template; its NAME must be there.")
           .answers("id of the new template"),
       method("one.template.clone", &clone_template)
@@ -183,14 +207,14 @@ void add_life_cycle(Registry<Call>& registry) {
           .needs("CREATE TEMPLATE", &may_create_clone)
           .needs("USE TEMPLATE", on_template<Op::kUse>)
           .doc("Copies a template under a new name, for the caller. Its disks go on naming the "
-               "same images: cloning those with it is not provided yet.")
+               "same images, unless these are cloned with it, as <name>-disk-<number>.")
           .answers("id of the new template"),
       method("one.template.delete", &delete_template)
           .writes()
           .args("template", "recursive")
           .required(1)
           .needs("MANAGE TEMPLATE", on_template<Op::kManage>)
-          .doc("Removes a template. Recursive, with its images, is not provided yet.")
+          .doc("Removes a template; recursive: with the images of its disks, or nothing.")
           .answers("id of the template"),
       method("one.template.instantiate", &instantiate_template)
           .writes()
@@ -202,7 +226,8 @@ void add_life_cycle(Registry<Call>& registry) {
           .legacy_code(Errc::kWrongState, kAllocateCode)
           .legacy_code(Errc::kExhausted, kAllocateCode)
           .doc("Makes a VM from a template; also needs USE of its images. Attributes of the extra "
-               "template replace those of the same name. Persistent is not provided yet.")
+               "template replace those of the same name. Persistent: of a template of its own, "
+               "with persistent copies of all images.")
           .answers("id of the new VM"),
   });
 }
@@ -228,8 +253,8 @@ void add_attributes(Registry<Call>& registry) {
                 "other_u", "other_m", "other_a", "recursive")
           .required(10)
           .needs("MANAGE TEMPLATE, for the bits *_a ADMIN TEMPLATE", &may_chmod)
-          .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set. Recursive, with its "
-               "images, is not provided yet.")
+          .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set. Recursive: of the "
+               "images of its disks, too.")
           .answers("id of the template"),
       method("one.template.chown", &chown_template)
           .writes()

@@ -74,32 +74,32 @@ Result<void> check_exclusive(Reading& reading, DiskId disk, const Image& image) 
   return {};
 }
 
-Result<UserId> owner_of_asked(Reading& reading, const VmDisk& disk) {
+Result<UserId> owner_of_asked(db::Txn& txn, UserId by, const VmDisk& disk) {
   if (const auto* uid = disk.attributes.find("IMAGE_UID")) {
     const auto number = integer_from(*uid);
     if (number) return UserId{*number};
     return fail(Errc::kInvalid, "DISK {}: IMAGE_UID = \"{}\" is not a number", disk.id, *uid);
   }
   if (const auto* name = disk.attributes.find("IMAGE_UNAME")) {
-    const auto user = access::find_user_by_name(reading.txn, *name);
+    const auto user = access::find_user_by_name(txn, *name);
     if (user) return user->id;
     return fail(Errc::kNotFound, "DISK {}: there is no user \"{}\" (IMAGE_UNAME)", disk.id, *name);
   }
-  return reading.actor.user;
+  return by;
 }
 
 }  // namespace
 
-Result<Image> find_asked_image(Reading& reading, const VmDisk& disk) {
+Result<Image> find_asked_image(db::Txn& txn, UserId by, const VmDisk& disk) {
   if (const auto* id = disk.attributes.find("IMAGE_ID")) {
     const auto number = integer_from(*id);
-    if (number && *number >= 0) return datastore::find_image(reading.txn, ImageId{*number});
+    if (number && *number >= 0) return datastore::find_image(txn, ImageId{*number});
     return fail(Errc::kInvalid, "DISK {}: IMAGE_ID = \"{}\" is not the id of an image", disk.id,
                 *id);
   }
-  const auto owner = TRY(owner_of_asked(reading, disk));
+  const auto owner = TRY(owner_of_asked(txn, by, disk));
   const std::string name = disk.attributes.get("IMAGE");
-  auto image = datastore::find_image_by_name(reading.txn, owner, name);
+  auto image = datastore::find_image_by_name(txn, owner, name);
   if (image) return std::move(*image);
   return fail(Errc::kNotFound, "DISK {}: user {} does not own an image with name: {}. Set"
               " IMAGE_UNAME or IMAGE_UID of owner in DISK.", disk.id, owner, name);

@@ -6,8 +6,9 @@
 namespace neph::compute {
 
 /// The image of DISK [IMAGE_ID] or [IMAGE, with IMAGE_UID or IMAGE_UNAME when it is another's].
-/// \returns kNotFound naming it
-[[nodiscard]] Result<datastore::Image> find_asked_image(Reading& reading, const VmDisk& disk);
+/// Without either of these a name is one of `by`'s. \returns kNotFound naming it
+[[nodiscard]] Result<datastore::Image> find_asked_image(db::Txn& txn, UserId by,
+                                                        const VmDisk& disk);
 /// USE of the image, a type that can be a disk, and a state that allows it. An image that is being
 /// copied is noted in waits_for; one whose snapshot is only armed is refused, unless the DISK says
 /// WAIT_FOR_SNAPSHOT = YES. \returns kDenied, kInvalid, kWrongState naming who has it

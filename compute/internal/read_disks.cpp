@@ -81,7 +81,7 @@ Result<TargetAsk> target_of(const Reading& reading, const VmDisk& disk, std::str
 }
 
 Result<void> add_image_disk(Reading& reading, VmDisk disk, std::vector<TargetAsk>& targets) {
-  const auto image = TRY(find_asked_image(reading, disk));
+  const auto image = TRY(find_asked_image(reading.txn, reading.actor.user, disk));
   CHECK_OK(check_usable(reading, disk, image));
   const auto store = TRY(datastore::find_datastore(reading.txn, image.datastore));
   const bool is_cdrom = image.type == datastore::ImageType::kCdrom;

@@ -292,6 +292,33 @@ TEST_F(LifecycleTest, ABusyHostIsTriedAgainByItself) {
   EXPECT_EQ(shown(id), "RUNNING");
 }
 
+TEST_F(LifecycleTest, AnAdministratorChoosesTheHostOfAVmThatWasStoppedOrUndeployed) {
+  for (const Action away : {Action::kStop, Action::kUndeploy}) {
+    const VmId id = create_vm();
+    act(id, away);
+    const auto back = run<VmId>([&](db::Txn& txn) -> Result<VmId> {
+      CHECK_OK(daemon().vms.deploy(txn, UserId{0}, {.vm = id, .host = HostId{0}}));
+      return id;
+    });
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(shown(id), "RUNNING");
+  }
+}
+
+TEST_F(LifecycleTest, TerminateEndsAVmThatIsStillBeingStarted) {
+  for (const char* verb : {"ensure_cloned", "ensure_started"}) {
+    world().inject({.kind = sim::FaultKind::kError, .verb = verb, .times = sim::kAlways});
+    const VmId id = create_vm();
+    ASSERT_EQ(shown(id), verb == std::string("ensure_cloned") ? "PROLOG" : "BOOT");
+    act(id, Action::kTerminate);
+    world().clear_faults();
+    pass(Duration{60'000});
+    EXPECT_EQ(shown(id), "DONE");
+    EXPECT_EQ(files_of(id), std::vector<std::string>{});
+    EXPECT_FALSE(world().guest_content(compute::domain_name(id), "vda"));
+  }
+}
+
 TEST_F(LifecycleTest, RecoverDeleteEndsARunningVm) {
   const VmId id = create_vm();
   ASSERT_TRUE(recover(id, Recover::kDelete));

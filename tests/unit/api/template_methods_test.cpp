@@ -34,14 +34,16 @@ TEST_F(TemplateMethods, ATemplateIsClonedForWhoAsks) {
 TEST_F(TemplateMethods, ACloneIsRefusedWithTheCodesOfOpenNebula) {
   const auto hers = world.as_alice("one.template.allocate", as_string("NAME=web CPU=2")).number;
   const auto root = world.as_admin("one.template.allocate", as_string("NAME=secret")).number;
-  EXPECT_EQ(world.as_alice("one.template.clone", copy_of(hers, "web")).code, 16384);
+  EXPECT_EQ(world.as_alice("one.template.clone", copy_of(hers, "web")).code, 8192);
   EXPECT_EQ(world.as_alice("one.template.clone", copy_of(hers, "")).code, 8192);
   EXPECT_EQ(world.as_alice("one.template.clone", copy_of(root, "mine")).code, 512);
   EXPECT_EQ(world.as_alice("one.template.clone", copy_of(4711, "mine")).code, 1024);
-  const auto deep = world.as_alice("one.template.clone", copy_of(hers, "deep") + as_int(1));
-  EXPECT_EQ(deep.code, 8192);
-  EXPECT_NE(deep.text.find("images"), std::string::npos) << deep.text;
-  EXPECT_EQ(world.as_alice("one.template.info", as_int(root + 1)).code, 1024) << "nothing is made";
+  const auto ghost =
+      world.as_alice("one.template.allocate", as_string("NAME=g DISK=[IMAGE=ghost]")).number;
+  const auto deep = world.as_alice("one.template.clone", copy_of(ghost, "deep") + as_int(1));
+  EXPECT_EQ(deep.code, 1024);
+  EXPECT_NE(deep.text.find("ghost"), std::string::npos) << deep.text;
+  EXPECT_EQ(world.as_alice("one.template.info", as_int(ghost + 1)).code, 1024) << "nothing is made";
 }
 
 }  // namespace
