@@ -83,9 +83,8 @@ Result<void> read_vector(const Section& section, const text::Vector& ask, Limits
     const std::string path = fmt::format("{}/{}", section.name, name);
     const double limit = TRY(parse_limit(path, value));
     if (std::ranges::find(section.metrics, name) != section.metrics.end()) {
-      const bool is_new =
-          limits.insert({QuotaMetric{std::string(section.name), key, name}, limit}).second;
-      if (!is_new) return fail(Errc::kInvalid, "Quota {} is given more than once", path);
+      // Clients that change one of many append it to the document they were shown: the last wins.
+      limits.insert_or_assign(QuotaMetric{std::string(section.name), key, name}, limit);
     } else if (limit >= 0) {
       return fail(Errc::kInvalid, "Quota {} is not served, so it cannot be limited", path);
     }

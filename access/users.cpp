@@ -24,9 +24,9 @@ constexpr std::size_t kTokensMax = 10;
 constexpr std::int64_t kTokenSecondsMax = 3'153'600'000;
 
 /// The drivers of OpenNebula's AUTH_MAD_CONF. Only core and server_cipher log in here; users of
-/// the others come in through serveradmin.
-constexpr std::array<std::string_view, 8> kDrivers = {
-    "core", "public", "ssh", "x509", "ldap", "saml", "server_cipher", "server_x509"};
+/// the others come in through serveradmin, or not at all (dummy).
+constexpr std::array<std::string_view, 9> kDrivers = {
+    "core", "public", "ssh", "x509", "ldap", "saml", "server_cipher", "server_x509", "dummy"};
 
 /// Those with PASSWORD_CHANGE=YES.
 constexpr std::array<std::string_view, 4> kPasswordChangers = {"core", "ssh", "ldap", "saml"};

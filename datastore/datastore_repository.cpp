@@ -89,9 +89,10 @@ DatastoreId insert_datastore(db::Txn& txn, Datastore datastore) {
 void save_datastore(db::Txn& txn, const Datastore& datastore) {
   txn.exec(
       "UPDATE datastores SET name = ?, user_id = ?, group_id = ?, permissions = ?,"
-      " is_enabled = ?, template = ? WHERE id = ?",
+      " is_enabled = ?, ds_mad = ?, tm_mad = ?, template = ? WHERE id = ?",
       datastore.name, datastore.owner, datastore.group, datastore.permissions.bits,
-      datastore.is_enabled, datastore.attributes.to_text(), datastore.id);
+      datastore.is_enabled, datastore.ds_mad, datastore.tm_mad, datastore.attributes.to_text(),
+      datastore.id);
   txn.touch(ObjectKind::kDatastore, datastore.id);
 }
 

@@ -13,13 +13,14 @@ namespace neph::datastore {
 namespace {
 
 constexpr ClusterId kDefaultCluster{0};
-constexpr std::array<std::pair<DatastoreType, std::string_view>, 3> kDatastoreTypes{{
+constexpr std::array<std::pair<DatastoreType, std::string_view>, 4> kDatastoreTypes{{
     {DatastoreType::kImage, "IMAGE_DS"},
     {DatastoreType::kSystem, "SYSTEM_DS"},
     {DatastoreType::kFile, "FILE_DS"},
+    {DatastoreType::kBackup, "BACKUP_DS"},
 }};
-/// What decides where files are and who handles them.
-constexpr std::array<std::string_view, 4> kFixed{"TYPE", "DS_MAD", "TM_MAD", "BASE_PATH"};
+/// What decides where files are and what they mean.
+constexpr std::array<std::string_view, 2> kFixed{"TYPE", "BASE_PATH"};
 
 std::string_view word_of(DatastoreType type) {
   const auto* found = std::ranges::find(kDatastoreTypes, type,
@@ -35,7 +36,9 @@ Result<DatastoreType> type_from(std::string_view word) {
     if (name == upper) return type;
   }
   return fail(Errc::kInvalid,
-              "there is no datastore type \"{}\" (there are: IMAGE_DS, SYSTEM_DS, FILE_DS)", word);
+              "there is no datastore type \"{}\" (there are: IMAGE_DS, SYSTEM_DS, FILE_DS,"
+              " BACKUP_DS)",
+              word);
 }
 
 /// What clients look for in a TEMPLATE.
@@ -43,7 +46,8 @@ void add_known_attributes(Datastore& datastore) {
   auto& attributes = datastore.attributes;
   attributes.set("TYPE", std::string{word_of(datastore.type)});
   attributes.set("TM_MAD", datastore.tm_mad);
-  if (datastore.type != DatastoreType::kSystem) attributes.set("DS_MAD", datastore.ds_mad);
+  if (datastore.type == DatastoreType::kSystem) attributes.erase("DS_MAD");
+  else attributes.set("DS_MAD", datastore.ds_mad);
   const auto suggest = [&](std::string_view name, std::string value) {
     if (!attributes.has(name)) attributes.set(name, std::move(value));
   };
@@ -59,6 +63,25 @@ Result<void> check_ds_mad(const DriverCatalogue& drivers, const std::string& nam
   if (name == "fs") return {};
   if (drivers.datastores.contains(name)) return {};
   return drivers.datastore(name).map([](auto*) {});
+}
+
+/// Another driver would look for the files elsewhere, so nothing may be there that it has to find.
+/// The drivers of plain files are one, whatever the name.
+Result<void> change_drivers(db::Txn& txn, const DriverCatalogue& drivers, Datastore& datastore,
+                            const text::Template& change) {
+  const std::string tm_mad = change.get("TM_MAD", datastore.tm_mad);
+  auto* wanted = TRY(drivers.datastore(tm_mad));
+  const auto present = drivers.datastore(datastore.tm_mad);
+  const auto leftovers = list_leftovers_in(txn, datastore.id);
+  if (!leftovers.empty() && present && *present != wanted)
+    return fail(Errc::kWrongState,
+                "TM_MAD of datastore {} cannot become {} while there is something in it: {}",
+                datastore.id, tm_mad, fmt::join(leftovers, ", "));
+  datastore.tm_mad = tm_mad;
+  if (datastore.type == DatastoreType::kSystem || !change.has("DS_MAD")) return {};
+  CHECK_OK(check_ds_mad(drivers, change.get("DS_MAD")));
+  datastore.ds_mad = change.get("DS_MAD");
+  return {};
 }
 
 /// Two datastores in one directory would measure, list and sweep each other's files.
@@ -162,6 +185,7 @@ Result<void> ImageService::update_datastore(db::Txn& txn, DatastoreId id,
     if (change.has(name) && change.get(name) != datastore.attributes.get(name))
       return fail(Errc::kInvalid, "{} of datastore {} cannot be changed", name, id);
   }
+  CHECK_OK(change_drivers(txn, drivers_, datastore, change));
   text::Template updated = is_append ? datastore.attributes : change;
   if (is_append) updated.merge(change);
   CHECK_OK(updated.check_limits(text::kStoredLimits));

@@ -14,7 +14,8 @@
 /// Datastores and images as rows. Numbers are those of the wire (OpenNebula 7.4, states.md 3, 5).
 namespace neph::datastore {
 
-enum class DatastoreType { kImage = 0, kSystem = 1, kFile = 2 };
+/// Of a backup datastore there is only the row: VMs are not backed up into it.
+enum class DatastoreType { kImage = 0, kSystem = 1, kFile = 2, kBackup = 3 };
 
 struct Datastore {
   DatastoreId id;

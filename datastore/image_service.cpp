@@ -24,16 +24,24 @@ std::string users_of(const ImageUse& use) {
   return {};
 }
 
-/// For what changes how an image is used: nobody may be using it, and no job may be at it.
-Result<void> check_idle(db::Txn& txn, const Image& image, std::string_view what) {
+/// For what changes how an image is used: nobody may be using it yet.
+Result<void> check_unused(db::Txn& txn, const Image& image, std::string_view what) {
   const ImageUse use = image_use(txn, image.id);
   if (const std::string users = users_of(use); !users.empty())
     return fail(Errc::kWrongState, "Cannot {} image {}: it is {}", what, image.id, users);
+  if (image.state != ImageState::kDelete) return {};
+  return fail(Errc::kWrongState, "Cannot {} image {}: it is {}", what, image.id,
+              name_of(shown_state(image, use)));
+}
+
+/// For what changes whether an image may be used: no job may be at it either.
+Result<void> check_idle(db::Txn& txn, const Image& image, std::string_view what) {
+  CHECK_OK(check_unused(txn, image, what));
   if (image.state == ImageState::kReady || image.state == ImageState::kDisabled ||
       image.state == ImageState::kError)
     return {};
   return fail(Errc::kWrongState, "Cannot {} image {}: it is {}", what, image.id,
-              name_of(shown_state(image, use)));
+              name_of(image.state));
 }
 
 bool is_open(db::Txn& txn, JobId id) {
@@ -84,7 +92,7 @@ Result<void> ImageService::update(db::Txn& txn, const access::Actor& actor, Imag
 Result<void> ImageService::set_persistent(db::Txn& txn, ImageId id, bool is_persistent) {
   Image image = TRY(find_image(txn, id));
   if (image.is_persistent == is_persistent) return {};
-  CHECK_OK(check_idle(txn, image, "change the persistence of"));
+  CHECK_OK(check_unused(txn, image, "change the persistence of"));
   if (is_persistent && is_file_type(image.type))
     return fail(Errc::kWrongState, "Image {} is a {}, which cannot be persistent", id,
                 name_of(image.type));
@@ -112,13 +120,10 @@ Result<void> ImageService::set_type(db::Txn& txn, ImageId id, const std::string&
   Image image = TRY(find_image(txn, id));
   const ImageType wanted = TRY(image_type_from(type));
   if (wanted == image.type) return {};
-  CHECK_OK(check_idle(txn, image, "change the type of"));
+  CHECK_OK(check_unused(txn, image, "change the type of"));
   if (is_file_type(wanted) != is_file_type(image.type))
     return fail(Errc::kWrongState, "Image {} is a {}, which cannot become a {}", id,
                 name_of(image.type), name_of(wanted));
-  if (wanted == ImageType::kCdrom && image.format != datastore_driver::Format::kRaw)
-    return fail(Errc::kWrongState, "Image {} is {}; only a raw one can become a CDROM", id,
-                datastore_driver::name_of(image.format));
   image.type = wanted;
   image.disk_type = wanted == ImageType::kCdrom ? 1 : 0;
   save_image(txn, image);

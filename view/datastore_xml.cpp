@@ -13,6 +13,8 @@ std::string_view type_word(datastore::DatastoreType type) {
       return "SYSTEM_DS";
     case datastore::DatastoreType::kFile:
       return "FILE_DS";
+    case datastore::DatastoreType::kBackup:
+      return "BACKUP_DS";
   }
   return "";
 }

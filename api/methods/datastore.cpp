@@ -5,7 +5,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kAllocateCode = 16384;
 
 struct AllocateDatastore {
   std::string content;
@@ -122,7 +121,6 @@ void add_life_cycle(Registry<Call>& registry) {
           .args("template", "cluster")
           .required(1)
           .needs("CREATE DATASTORE, ADMIN of a CLUSTER that is named", &may_allocate)
-          .legacy_code(Errc::kInvalid, kAllocateCode)
           .doc("Makes a datastore in a cluster; -1 is the default one.")
           .answers("id of the datastore"),
       method("one.datastore.delete", &delete_datastore)

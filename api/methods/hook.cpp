@@ -11,7 +11,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kAllocateCode = 16384;
 
 struct AllocateHook {
   std::string content;
@@ -105,7 +104,6 @@ void add_hook_methods(Registry<Call>& registry) {
           .writes()
           .args("template")
           .needs("CREATE HOOK, which only administrators have", may_create)
-          .legacy_code(Errc::kInvalid, kAllocateCode)
           .doc("Makes a hook: NAME, TYPE state with RESOURCE (VM, IMAGE, HOST), STATE and"
                " LCM_STATE, or TYPE api with CALL; COMMAND in HOOK_LOCATION, ARGUMENTS with"
                " $TEMPLATE or $API, ARGUMENTS_STDIN, TIMEOUT.")

@@ -24,7 +24,7 @@ constexpr auto kMissing = std::to_array<Missing>({
      "one.cluster.optimize one.cluster.plandelete one.cluster.planexecute"},
     {"Network templates, which rules for VLANs are about, are not served.",
      "one.group.vlan"},
-    {"There are no backup images to restore.",
+    {"Can only restore images of type BACKUP, and none are made here.",
      "one.image.restore"},
     {"Marketplaces are not served; images are made from a path or a URL.",
      "one.market.allocate one.market.allocatedb one.market.chmod one.market.chown "

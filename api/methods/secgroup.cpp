@@ -6,7 +6,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kAllocateCode = 16384;
 
 struct AllocateGroup {
   std::string content;
@@ -133,7 +132,6 @@ void add_life_cycle(Registry<Call>& registry) {
           .writes()
           .args("template")
           .needs("CREATE SECGROUP", &may_create)
-          .legacy_code(Errc::kInvalid, kAllocateCode)
           .doc("Makes a security group of any number of RULEs. Hosts do not filter packets.")
           .answers("id of the security group"),
       method("one.secgroup.clone", &clone_group)

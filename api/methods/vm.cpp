@@ -9,7 +9,7 @@ namespace {
 using access::Op;
 
 constexpr int kActionCode = 2048;
-constexpr int kAllocateCode = 16384;
+constexpr int kInternalCode = 8192;
 
 struct AllocateVm {
   std::string content;
@@ -215,9 +215,8 @@ void add_life_cycle(Registry<Call>& registry) {
           .args("template", "hold")
           .required(1)
           .needs("CREATE VM", &may_create_vm)
-          .legacy_code(Errc::kConflict, kAllocateCode)
-          .legacy_code(Errc::kWrongState, kAllocateCode)
-          .legacy_code(Errc::kExhausted, kAllocateCode)
+          .legacy_code(Errc::kWrongState, kInternalCode)
+          .legacy_code(Errc::kExhausted, kInternalCode)
           .doc("Makes a VM from a template; also needs USE of its images.")
           .answers("id of the new VM"),
       method("one.vm.deploy", &deploy_vm)

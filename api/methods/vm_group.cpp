@@ -7,7 +7,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kAllocateCode = 16384;
 
 struct AllocateVmGroup {
   std::string content;
@@ -117,7 +116,6 @@ void add_vm_group_methods(Registry<Call>& registry) {
           .writes()
           .args("template")
           .needs("CREATE VMGROUP", may_create)
-          .legacy_code(Errc::kInvalid, kAllocateCode)
           .doc("Makes a VM group: NAME, ROLE=[NAME, POLICY=AFFINED|ANTI_AFFINED, HOST_AFFINED,"
                " HOST_ANTI_AFFINED], and between roles AFFINED=\"a, b\" and ANTI_AFFINED. VMs"
                " join by VMGROUP=[VMGROUP_ID, ROLE].")

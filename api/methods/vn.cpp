@@ -7,7 +7,6 @@ using access::Op;
 using network::NetworkService;
 
 constexpr int kInternalCode = 8192;
-constexpr int kAllocateCode = 16384;
 
 struct AllocateNetwork {
   std::string content;
@@ -188,7 +187,6 @@ void add_life_cycle(Registry<Call>& registry) {
           .args("template", "cluster")
           .required(1)
           .needs("CREATE NET, ADMIN of a CLUSTER that is named", &may_allocate)
-          .legacy_code(Errc::kInvalid, kAllocateCode)
           .doc("Makes a virtual network in a cluster; -1 is the default one. Hosts are not changed:"
                " its BRIDGE must be there.")
           .answers("id of the network"),

@@ -7,7 +7,7 @@ namespace neph::datastore {
 
 /// Inserts under `datastore.id`, or under the next id when that is unset; touches it.
 DatastoreId insert_datastore(db::Txn& txn, Datastore datastore);
-/// Name, owner, permissions, whether enabled, attributes; touches it.
+/// Name, owner, permissions, whether enabled, drivers, attributes; touches it.
 void save_datastore(db::Txn& txn, const Datastore& datastore);
 [[nodiscard]] std::optional<DatastoreId> find_datastore_by_name(db::Txn& txn,
                                                                 std::string_view name);

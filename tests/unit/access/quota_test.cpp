@@ -152,7 +152,6 @@ TEST_F(Quotas, NonsenseIsRefusedByName) {
       {"VM=[VMS=1e999]", "VM/VMS"},
       {"VM=[PCI_DEV=1]", "VM/PCI_DEV"},
       {"VM=[CLUSTER_IDS=\"1\",VMS=1]", "VM/CLUSTER_IDS"},
-      {"VM=[VMS=1] VM=[VMS=2]", "VM/VMS"},
       {"DATASTORE=[SIZE=1]", "DATASTORE/ID"},
       {"DATASTORE=[ID=-1,SIZE=1]", "DATASTORE/ID"},
       {"IMAGE=[ID=1x,RVMS=1]", "IMAGE/ID"},
@@ -172,6 +171,11 @@ TEST_F(Quotas, NonsenseIsRefusedByName) {
 TEST_F(Quotas, WhatAClientWasShownMayBeSentBack) {
   EXPECT_TRUE(limit_anna("VM=[VMS=3,VMS_USED=1,PCI_DEV=-1,PCI_NIC=-2]"));
   EXPECT_EQ(listed(QuotaOwner::kUser, anna_.value), std::vector<std::string>{"VM[] VMS 0 of 3"});
+}
+
+TEST_F(Quotas, TheLastOfTwoLimitsForOneMetricWins) {
+  EXPECT_TRUE(limit_anna("VM=[VMS=3] VM=[VMS=5]"));
+  EXPECT_EQ(listed(QuotaOwner::kUser, anna_.value), std::vector<std::string>{"VM[] VMS 0 of 5"});
 }
 
 TEST_F(Quotas, UserAndGroupZeroTakeNone) {

@@ -119,9 +119,8 @@ TEST_F(IdentityMethods, AGroupComesAndGoes) {
   EXPECT_TRUE(says(world.as_admin("one.acl.info").text, "@100 HOST/* MANAGE #0"));
   EXPECT_TRUE(says(world.as_admin("one.grouppool.info").text, "<NAME>team</NAME>"));
   const auto taken = world.as_admin("one.group.allocate", as_string("team"));
-  EXPECT_EQ(taken.code, 16384);
-  EXPECT_EQ(taken.text, "[one.group.allocate] Error allocating a new group. "
-                        "NAME is already taken by GROUP 100.");
+  EXPECT_EQ(taken.code, 8192);
+  EXPECT_EQ(taken.text, "[one.group.allocate] NAME is already taken by GROUP 100.");
   EXPECT_EQ(world.as_admin("one.group.allocate", as_string("a:b")).code, 8192);
   EXPECT_EQ(world.as_admin("one.group.delete", as_int(100)).number, 100);
   EXPECT_FALSE(says(world.as_admin("one.grouppool.info").text, "team"));

@@ -58,7 +58,7 @@ TEST_F(SiteMethods, HooksAreForAdministrators) {
   EXPECT_EQ(world.as_alice("one.hooklog.info",
                            as_int(-1) + as_int(-1) + as_int(-1) + as_int(0)).code, 512);
   EXPECT_EQ(world.as_alice("one.hookpool.info").text, "<HOOK_POOL></HOOK_POOL>");
-  EXPECT_EQ(world.as_admin("one.hook.allocate", hook).code, 16384) << "there is no such program";
+  EXPECT_EQ(world.as_admin("one.hook.allocate", hook).code, 8192) << "there is no such program";
 }
 
 TEST_F(SiteMethods, ACallThatAHookWaitsForIsWrittenDownWithoutItsSecrets) {

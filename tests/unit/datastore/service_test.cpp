@@ -116,9 +116,24 @@ TEST_F(Images, ChangeTypeWithinTheirKind) {
   EXPECT_TRUE(change("DATABLOCK"));
   EXPECT_EQ(image(id).type, ImageType::kDatablock);
   EXPECT_FALSE(change("KERNEL"));
-  EXPECT_FALSE(change("CDROM")) << "it is qcow2";
   EXPECT_FALSE(change("TAPE"));
   EXPECT_EQ(image(id).type, ImageType::kDatablock);
+  EXPECT_TRUE(change("CDROM"));
+  EXPECT_EQ(image(id).disk_type, 1);
+}
+
+TEST_F(Images, ChangeTypeAndPersistenceWhileTheyAreMade) {
+  world_.inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 2});
+  const auto id = allocate(fmt::format("NAME=a\nPATH=\"{}\"", put_source("a.qcow2")));
+  ASSERT_TRUE(id);
+  ASSERT_EQ(image(*id).state, ImageState::kLocked);
+  EXPECT_TRUE(transact([&](db::Txn& txn) { return service_->set_type(txn, *id, "DATABLOCK"); }));
+  EXPECT_TRUE(transact([&](db::Txn& txn) { return service_->set_persistent(txn, *id, true); }));
+  EXPECT_FALSE(transact([&](db::Txn& txn) { return service_->set_enabled(txn, *id, false); }));
+  lanes_.advance(Duration{60'000});
+  EXPECT_EQ(image(*id).state, ImageState::kReady);
+  EXPECT_EQ(image(*id).type, ImageType::kDatablock);
+  EXPECT_TRUE(image(*id).is_persistent);
 }
 
 TEST_F(Images, AreDisabledAndEnabled) {
@@ -207,7 +222,7 @@ TEST_F(NewDatastores, AreRefusedWithTheReason) {
   refuses(root_, "NAME=a\nDS_MAD=fs", Errc::kInvalid, "TM_MAD");
   refuses(root_, "NAME=a\nTM_MAD=local", Errc::kInvalid, "DS_MAD");
   refuses(root_, "NAME=a\nDS_MAD=fs\nTM_MAD=ceph", Errc::kInvalid, "there are: local");
-  refuses(root_, good + "TYPE=BACKUP_DS", Errc::kInvalid, "BACKUP_DS");
+  refuses(root_, good + "TYPE=TAPE_DS", Errc::kInvalid, "BACKUP_DS");
   refuses(root_, "NAME=default\nDS_MAD=fs\nTM_MAD=local", Errc::kConflict, "DATASTORE 1.");
   refuses(root_, good, Errc::kNotFound, "cluster [55]", ClusterId{55});
   refuses(root_, good + "BASE_PATH=\"/etc\"", Errc::kInvalid, "/etc");
@@ -216,15 +231,56 @@ TEST_F(NewDatastores, AreRefusedWithTheReason) {
   look([&](db::Txn& txn) { EXPECT_EQ(list_datastores(txn).size(), 3u); });
 }
 
-TEST_F(Datastores, KeepTypeAndDriversThroughUpdates) {
-  const auto update = [&](const std::string& content, bool is_append) {
+TEST_F(NewDatastores, MayBeForBackupsAndTakeNoImages) {
+  const auto id = make(root_, "NAME=b\nDS_MAD=fs\nTM_MAD=local\nTYPE=BACKUP_DS");
+  ASSERT_TRUE(id) << id.error().text();
+  look([&](db::Txn& txn) {
+    EXPECT_EQ(find_datastore(txn, *id).value().type, DatastoreType::kBackup);
+  });
+  const auto image = transact([&](db::Txn& txn) -> Result<void> {
+    const auto ask = TRY(text::Template::parse("NAME=a\nTYPE=DATABLOCK\nSIZE=1"));
+    return service_->allocate(txn, root_, ask, *id).map([](ImageId) {});
+  });
+  EXPECT_FALSE(image);
+}
+
+class DatastoreUpdates : public ImageBench {
+ protected:
+  Result<void> update(const std::string& content, bool is_append) {
     return transact([&](db::Txn& txn) -> Result<void> {
       const auto change = TRY(text::Template::parse(content));
       return service_->update_datastore(txn, DatastoreId{1}, change, is_append);
     });
-  };
+  }
+  datastore_driver::SimDatastore other_{world_};
+};
+
+TEST_F(DatastoreUpdates, ChangeTheDriversOfAnEmptyOne) {
+  drivers_.datastores["dummy"] = &other_;
+  ASSERT_TRUE(update("TM_MAD=dummy\nDS_MAD=dummy", true));
+  look([&](db::Txn& txn) {
+    const Datastore changed = find_datastore(txn, DatastoreId{1}).value();
+    EXPECT_EQ(changed.tm_mad, "dummy");
+    EXPECT_EQ(changed.ds_mad, "dummy");
+    EXPECT_EQ(changed.attributes.get("TM_MAD"), "dummy");
+  });
+}
+
+TEST_F(DatastoreUpdates, KeepTheDriverThatKnowsWhereTheImagesAre) {
+  drivers_.datastores["dummy"] = &other_;
+  drivers_.datastores["shared"] = &files_;
+  make_ready("a");
+  const auto refused = update("TM_MAD=dummy", true);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kWrongState);
+  EXPECT_NE(refused.error().message.find("1 images"), std::string::npos);
+  EXPECT_TRUE(update("TM_MAD=shared", true)) << "another name of the same driver";
+}
+
+TEST_F(DatastoreUpdates, KeepTypeAndKnownDrivers) {
   ASSERT_TRUE(update("SAFE_DIRS=\"/srv\"", false));
   EXPECT_FALSE(update("TM_MAD=ceph", true));
+  EXPECT_FALSE(update("TYPE=SYSTEM_DS", true));
   look([&](db::Txn& txn) {
     const Datastore kept = find_datastore(txn, DatastoreId{1}).value();
     EXPECT_EQ(kept.attributes.get("TM_MAD"), "local");
