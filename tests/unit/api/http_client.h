@@ -33,11 +33,11 @@ class HandClock final : public Clock {
   std::atomic<std::int64_t> ms_ = 1'000'000;
 };
 
-/// Waits until something has happened on another thread, for ten seconds at most.
+/// Waits until something has happened on another thread, for half a minute at most.
 template <class Condition>
 bool comes_true(Condition condition) {
   const SystemClock clock;
-  const auto last = clock.monotonic() + Duration{10'000};
+  const auto last = clock.monotonic() + Duration{30'000};
   while (!condition() && clock.monotonic() < last) std::this_thread::yield();
   return condition();
 }

@@ -41,7 +41,7 @@ class HttpLimits : public testing::Test {
   /// Lets time pass until the server has no connection left.
   void expect_gone() {
     EXPECT_TRUE(comes_true([&] {
-      clock_.advance(Duration{1});
+      clock_.advance(Duration{100});
       return server_->connections() == 0;
     }));
   }
