@@ -121,6 +121,17 @@ class Driver {
                                                            const Layer& base,
                                                            Progress& progress) = 0;
 
+  /// Grows a disk whose guest is off. As large already, or larger: fine.
+  [[nodiscard]] virtual Result<void> ensure_resized(const Layer& disk, Bytes virtual_size) = 0;
+
+  /// Lets a qcow2 layer lie directly on another layer of its own chain, or, without one, on
+  /// nothing, and copies into it what lay between: what is seen through it stays the same. The
+  /// guest is off. `new_base` must be below it; lies on it already: fine. A failed or cancelled
+  /// one may be repeated.
+  [[nodiscard]] virtual Result<void> ensure_rebased(const Layer& layer,
+                                                    const std::optional<Layer>& new_base,
+                                                    Progress& progress) = 0;
+
   /// Removes a file; a missing one is fine.
   [[nodiscard]] virtual Result<void> ensure_deleted(const std::string& path) = 0;
   /// Removes a directory if it is empty or missing; kWrongState when something is still in it.

@@ -178,9 +178,23 @@ using EventListener = std::function<void(const GuestEvent&)>;
 
 enum class Reboot { kAcpi, kHard };
 
+/// What not every driver can do. A request is refused up front where supports() says no.
+enum class Operation {
+  kDiskHotplug = 1,     ///< ensure_disk_attached, ensure_disk_detached
+  kNicHotplug = 2,      ///< ensure_nic_attached, ensure_nic_detached
+  kNicUpdate = 3,       ///< ensure_nic_updated
+  kDiskResize = 4,      ///< ensure_disk_resized
+  kSystemSnapshot = 5,  ///< ensure_snapshot_taken, _reverted, _deleted
+  kLiveMigration = 6,   ///< ensure_migrated
+};
+[[nodiscard]] std::string_view name_of(Operation operation);  ///< "live migration" ...
+
 class Driver {
  public:
   virtual ~Driver() = default;
+
+  /// Whether the driver does that at all; what a single host refuses is the verb's own error.
+  [[nodiscard]] virtual bool supports(Operation operation) const = 0;
 
   /// Opens (or finds open) the connection to a host; bounded by a connect time-out even when the
   /// host is cut off. All other verbs do it by themselves.
@@ -232,6 +246,49 @@ class Driver {
   [[nodiscard]] virtual Result<void> ensure_thawed(const DomainRef& domain) = 0;
   /// Whether a guest agent answers right now.
   [[nodiscard]] virtual Result<bool> has_agent(const DomainRef& domain) = 0;
+
+  // Changes of a running domain, which its definition remembers. All are kWrongState when it is
+  // off, and kInvalid where supports() says no.
+
+  /// Plugs a disk in. There already, with the same file on top: fine.
+  /// \returns kConflict when another file has the target
+  [[nodiscard]] virtual Result<void> ensure_disk_attached(const DomainRef& domain,
+                                                          const DiskSpec& disk) = 0;
+  /// Takes a disk out and waits until the guest has let go of it. Not there: fine.
+  /// \returns kStalled when the guest keeps it; then the domain has it still
+  [[nodiscard]] virtual Result<void> ensure_disk_detached(const DomainRef& domain,
+                                                          const std::string& target) = 0;
+  /// Tells the guest that a disk is larger now; grows the top layer's file. Never shrinks.
+  [[nodiscard]] virtual Result<void> ensure_disk_resized(const DomainRef& domain,
+                                                         const std::string& target,
+                                                         Bytes size) = 0;
+  /// A NIC is known by its MAC address. There already: fine.
+  [[nodiscard]] virtual Result<void> ensure_nic_attached(const DomainRef& domain,
+                                                         const NicSpec& nic) = 0;
+  /// \returns kStalled when the guest keeps it; then the domain has it still
+  [[nodiscard]] virtual Result<void> ensure_nic_detached(const DomainRef& domain,
+                                                         const std::string& mac) = 0;
+  /// Moves a NIC to another bridge or network. \returns kNotFound without a NIC of that MAC
+  [[nodiscard]] virtual Result<void> ensure_nic_updated(const DomainRef& domain,
+                                                        const NicSpec& nic) = 0;
+
+  /// Memory and disks of a running domain as a restore point within the hypervisor. A restore
+  /// point of that name is there already: fine.
+  [[nodiscard]] virtual Result<void> ensure_snapshot_taken(const DomainRef& domain,
+                                                           const std::string& name) = 0;
+  /// The domain runs on from a restore point. Done again it goes back again.
+  /// \returns kNotFound without such a restore point
+  [[nodiscard]] virtual Result<void> ensure_snapshot_reverted(const DomainRef& domain,
+                                                              const std::string& name) = 0;
+  /// Also while the domain is off. No such restore point: fine.
+  [[nodiscard]] virtual Result<void> ensure_snapshot_deleted(const DomainRef& domain,
+                                                             const std::string& name) = 0;
+
+  /// Moves a running domain to another host that sees the same files, without a stop. Running
+  /// there already: fine. After any error the domain runs on one of the two: ask both.
+  [[nodiscard]] virtual Result<void> ensure_migrated(const DomainRef& domain,
+                                                     const HostRef& target,
+                                                     Progress& progress) = 0;
 };
 
 }  // namespace neph::hypervisor_driver

@@ -23,6 +23,25 @@ json::object line_of(const std::string& name, const Host& host) {
           {"memory_bytes", host.memory.value}};
 }
 
+json::object line_of(const std::string& path, const File& file);
+
+json::array lines_of(const std::vector<Nic>& nics) {
+  json::array lines;
+  for (const Nic& nic : nics)
+    lines.push_back(json::object{{"mac", nic.mac}, {"source", nic.source}});
+  return lines;
+}
+
+json::object lines_of(const std::map<std::string, RestorePoint>& points) {
+  json::object lines;
+  for (const auto& [name, point] : points) {
+    json::array layers;
+    for (const auto& [path, file] : point.layers) layers.push_back(line_of(path, file));
+    lines[name] = std::move(layers);
+  }
+  return lines;
+}
+
 json::object line_of(const DomainKey& key, const Domain& domain) {
   json::array disks;
   for (const Disk& disk : domain.disks)
@@ -40,7 +59,9 @@ json::object line_of(const DomainKey& key, const Domain& domain) {
           {"boots", domain.boots},
           {"cpu_time_ns", domain.cpu_time_ns},
           {"running_since_ms", domain.running_since.ms},
-          {"disks", std::move(disks)}};
+          {"disks", std::move(disks)},
+          {"nics", lines_of(domain.nics)},
+          {"restore_points", lines_of(domain.restore_points)}};
 }
 
 json::object line_of(const std::string& path, const File& file) {
@@ -73,6 +94,33 @@ void read_host(State& state, const json::object& line) {
   host.memory = Bytes{number_of<std::int64_t>(line, "memory_bytes")};
 }
 
+File file_of(const json::object& line) {
+  File file;
+  file.format = static_cast<datastore_driver::Format>(number_of<int>(line, "format"));
+  file.virtual_size = Bytes{number_of<std::int64_t>(line, "virtual_size_bytes")};
+  file.backing_path = text_of(line, "backing");
+  file.ballast = Bytes{number_of<std::int64_t>(line, "ballast_bytes")};
+  file.memory_of = text_of(line, "memory_of");
+  file.is_conjured = line.at("conjured").as_bool();
+  file.created = {number_of<std::int64_t>(line, "created_ms")};
+  file.modified = {number_of<std::int64_t>(line, "modified_ms")};
+  for (const json::value& block : line.at("blocks").as_array())
+    file.blocks[block.at(0).to_number<std::int64_t>()] = block.at(1).to_number<Stamp>();
+  return file;
+}
+
+/// A journal of an older version has none of these.
+void read_additions(const json::object& line, Domain& domain) {
+  if (!line.contains("nics")) return;
+  for (const json::value& nic : line.at("nics").as_array())
+    domain.nics.push_back({text_of(nic.as_object(), "mac"), text_of(nic.as_object(), "source")});
+  for (const auto& [name, layers] : line.at("restore_points").as_object()) {
+    RestorePoint& point = domain.restore_points[std::string(name)];
+    for (const json::value& layer : layers.as_array())
+      point.layers[text_of(layer.as_object(), "file")] = file_of(layer.as_object());
+  }
+}
+
 void read_domain(State& state, const json::object& line) {
   const DomainKey key{text_of(line, "on"), text_of(line, "domain")};
   if (line.contains("gone")) {
@@ -93,6 +141,7 @@ void read_domain(State& state, const json::object& line) {
   for (const json::value& disk : line.at("disks").as_array())
     domain.disks.push_back({text_of(disk.as_object(), "target"), text_of(disk.as_object(), "path"),
                             disk.at("readonly").as_bool()});
+  read_additions(line, domain);
   state.domains[key] = std::move(domain);
 }
 
@@ -102,18 +151,7 @@ void read_file(State& state, const json::object& line) {
     state.files.erase(path);
     return;
   }
-  File file;
-  file.format = static_cast<datastore_driver::Format>(number_of<int>(line, "format"));
-  file.virtual_size = Bytes{number_of<std::int64_t>(line, "virtual_size_bytes")};
-  file.backing_path = text_of(line, "backing");
-  file.ballast = Bytes{number_of<std::int64_t>(line, "ballast_bytes")};
-  file.memory_of = text_of(line, "memory_of");
-  file.is_conjured = line.at("conjured").as_bool();
-  file.created = {number_of<std::int64_t>(line, "created_ms")};
-  file.modified = {number_of<std::int64_t>(line, "modified_ms")};
-  for (const json::value& block : line.at("blocks").as_array())
-    file.blocks[block.at(0).to_number<std::int64_t>()] = block.at(1).to_number<Stamp>();
-  state.files[path] = std::move(file);
+  state.files[path] = file_of(line);
 }
 
 void read_directory(State& state, const json::object& line) {

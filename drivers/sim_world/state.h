@@ -55,6 +55,16 @@ struct Disk {
   bool is_readonly = false;
 };
 
+struct Nic {
+  std::string mac;
+  std::string source;  ///< bridge or network
+};
+
+/// A restore point of a domain: the top layers of its disks, by path. Memory has no content here.
+struct RestorePoint {
+  std::map<std::string, File> layers;
+};
+
 struct BlockedWrite {
   std::string target;
   std::int64_t block = 0;
@@ -80,6 +90,8 @@ struct Domain {
   std::int64_t cpu_time_ns = 0;   ///< up to `running_since`
   Instant running_since;
   std::vector<Disk> disks;
+  std::vector<Nic> nics;
+  std::map<std::string, RestorePoint> restore_points;
   std::vector<BlockedWrite> blocked_writes;  ///< held up by a freeze or a full disk
   std::vector<std::string> used_layers;      ///< as entered in State::users
 

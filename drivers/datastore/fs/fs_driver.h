@@ -57,6 +57,10 @@ class FsDriver final : public Driver {
   /// failed keeps both files, shows the same content through the overlay, and may be repeated.
   [[nodiscard]] Result<void> ensure_merged_at_rest(const Layer& overlay, const Layer& base,
                                                    Progress& progress) override;
+  [[nodiscard]] Result<void> ensure_resized(const Layer& disk, Bytes virtual_size) override;
+  [[nodiscard]] Result<void> ensure_rebased(const Layer& layer,
+                                            const std::optional<Layer>& new_base,
+                                            Progress& progress) override;
   [[nodiscard]] Result<void> ensure_deleted(const std::string& path) override;
   [[nodiscard]] Result<void> ensure_directory_deleted(const std::string& path) override;
   [[nodiscard]] Result<void> ensure_directory(const std::string& path) override;

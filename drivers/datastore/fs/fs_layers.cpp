@@ -155,4 +155,43 @@ Result<void> FsDriver::ensure_merged_at_rest(const Layer& overlay, const Layer& 
   return {};
 }
 
+Result<void> FsDriver::ensure_resized(const Layer& disk, Bytes virtual_size) {
+  CHECK_OK(fs::check_path(disk.path));
+  TRY(fs::list_chain(disk));
+  CHECK_OK(grow(disk, virtual_size));
+  return fs::sync_bytes(disk.path);
+}
+
+Result<void> FsDriver::ensure_rebased(const Layer& layer, const std::optional<Layer>& new_base,
+                                      Progress& progress) {
+  CHECK_OK(fs::check_path(layer.path));
+  if (layer.format != Format::kQcow2)
+    return fail(Errc::kInvalid, "{} is no layer: it is raw", layer.path);
+  const auto chain = TRY(fs::list_chain(layer));
+  const std::string& below = chain.front().facts.backing_path;
+  if (!new_base && below.empty()) return {};
+  if (new_base) {
+    if (leads_to(layer, below, new_base->path)) return {};
+    const bool is_below = std::any_of(chain.begin() + 1, chain.end(), [&](const fs::Link& link) {
+      return link.layer.format == new_base->format && is_same_file(link.layer.path, new_base->path);
+    });
+    if (!is_below)
+      return fail(Errc::kInvalid, "{} is not below {} in format {}", new_base->path, layer.path,
+                  name_of(new_base->format));
+  }
+  const Bytes total{std::max<std::int64_t>(chain.front().facts.virtual_size.value, 1)};
+  CHECK_OK(fs::tell(progress, Bytes{0}, total));
+  fs::Stretch copying(progress, {Bytes{0}, total, total});
+  // The safe form: data is copied first and the header changed last, so that a power cut in the
+  // middle is repaired by doing it again.
+  std::vector<std::string> arguments{"rebase", "-p", "-f", "qcow2", "-b",
+                                     new_base ? new_base->path : ""};
+  if (new_base) arguments.insert(arguments.end(), {"-F", std::string(name_of(new_base->format))});
+  arguments.push_back(layer.path);
+  CHECK_OK(run_qemu_img(std::move(arguments), layer.path, copying));
+  CHECK_OK(fs::sync_bytes(layer.path));
+  progress.report(total, total);
+  return {};
+}
+
 }  // namespace neph::datastore_driver

@@ -214,6 +214,54 @@ Result<void> SimDatastore::ensure_merged_at_rest(const Layer& overlay, const Lay
   });
 }
 
+Result<void> SimDatastore::ensure_resized(const Layer& disk, Bytes virtual_size) {
+  return perform<void>(scene("ensure_resized", disk.path), [&](const Struck&) {
+    return world_.change([&](State& state) -> Result<void> {
+      File* file = TRY(find_layer(state, disk));
+      if (file->virtual_size >= virtual_size) return {};
+      state.expect_unused(disk.path, "resize");
+      file->virtual_size = virtual_size;
+      state.touch(disk.path);
+      return {};
+    });
+  });
+}
+
+Result<void> SimDatastore::ensure_rebased(const Layer& layer, const std::optional<Layer>& new_base,
+                                          Progress& progress) {
+  const std::string base = new_base ? new_base->path : std::string{};
+  return perform<void>(scene("ensure_rebased", layer.path, base), [&](const Struck& struck)
+                                                                      -> Result<void> {
+    const auto between = TRY(world_.change([&](State& state) -> Result<std::vector<std::string>> {
+      const File* upper = TRY(find_layer(state, layer));
+      if (layer.format != Format::kQcow2)
+        return fail(Errc::kInvalid, "{} is no layer: it is raw", layer.path);
+      if (upper->backing_path == base) return std::vector<std::string>{};
+      if (new_base) TRY(find_layer(state, *new_base));
+      auto chain = TRY(state.chain_of(layer.path));
+      const auto end = base.empty() ? chain.end() : std::find(chain.begin(), chain.end(), base);
+      if (!base.empty() && end == chain.end())
+        return fail(Errc::kInvalid, "{} is not below {}", base, layer.path);
+      return std::vector<std::string>(chain.begin() + 1, end);
+    }));
+    if (between.empty()) return {};
+    const auto move = [](Bytes, Bytes) { return Result<void>{}; };
+    const Bytes total{static_cast<std::int64_t>(between.size()) * sim::kBlockSize.value};
+    CHECK_OK(sim::transfer(world_, struck, {total, std::nullopt, move}, progress));
+    return world_.change([&](State& state) -> Result<void> {
+      state.expect_unused(layer.path, "rebase");
+      File* upper = TRY(state.file(layer.path));
+      for (const auto& path : between)
+        for (const auto& [block, stamp] : TRY(state.file(path))->blocks)
+          upper->blocks.emplace(block, stamp);
+      upper->backing_path = base;
+      ++upper->generation;
+      state.touch(layer.path);
+      return {};
+    });
+  });
+}
+
 Result<void> SimDatastore::ensure_deleted(const std::string& path) {
   return perform<void>(scene("ensure_deleted", path), [&](const Struck&) {
     return world_.change([&](State& state) -> Result<void> {

@@ -35,6 +35,10 @@ class SimDatastore final : public Driver {
                                               const std::string& final_path) override;
   [[nodiscard]] Result<void> ensure_merged_at_rest(const Layer& overlay, const Layer& base,
                                                    Progress& progress) override;
+  [[nodiscard]] Result<void> ensure_resized(const Layer& disk, Bytes virtual_size) override;
+  [[nodiscard]] Result<void> ensure_rebased(const Layer& layer,
+                                            const std::optional<Layer>& new_base,
+                                            Progress& progress) override;
   [[nodiscard]] Result<void> ensure_deleted(const std::string& path) override;
   [[nodiscard]] Result<void> ensure_directory_deleted(const std::string& path) override;
   [[nodiscard]] Result<void> ensure_directory(const std::string& path) override;

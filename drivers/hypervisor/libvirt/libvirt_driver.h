@@ -88,6 +88,28 @@ class LibvirtDriver final : public Driver {
                                              Progress& progress) override;
   [[nodiscard]] Result<void> ensure_thawed(const DomainRef& domain) override;
   [[nodiscard]] Result<bool> has_agent(const DomainRef& domain) override;
+  /// Not yet: snapshots of the whole system, live migration.
+  [[nodiscard]] bool supports(Operation operation) const override;
+  [[nodiscard]] Result<void> ensure_disk_attached(const DomainRef& domain,
+                                                  const DiskSpec& disk) override;
+  [[nodiscard]] Result<void> ensure_disk_detached(const DomainRef& domain,
+                                                  const std::string& target) override;
+  [[nodiscard]] Result<void> ensure_disk_resized(const DomainRef& domain,
+                                                 const std::string& target, Bytes size) override;
+  [[nodiscard]] Result<void> ensure_nic_attached(const DomainRef& domain,
+                                                 const NicSpec& nic) override;
+  [[nodiscard]] Result<void> ensure_nic_detached(const DomainRef& domain,
+                                                 const std::string& mac) override;
+  [[nodiscard]] Result<void> ensure_nic_updated(const DomainRef& domain,
+                                                const NicSpec& nic) override;
+  [[nodiscard]] Result<void> ensure_snapshot_taken(const DomainRef& domain,
+                                                   const std::string& name) override;
+  [[nodiscard]] Result<void> ensure_snapshot_reverted(const DomainRef& domain,
+                                                      const std::string& name) override;
+  [[nodiscard]] Result<void> ensure_snapshot_deleted(const DomainRef& domain,
+                                                     const std::string& name) override;
+  [[nodiscard]] Result<void> ensure_migrated(const DomainRef& domain, const HostRef& target,
+                                             Progress& progress) override;
 
  private:
   [[nodiscard]] std::shared_ptr<virt::HostLink> link_to(const HostRef& host);

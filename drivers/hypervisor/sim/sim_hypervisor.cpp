@@ -56,6 +56,8 @@ void define(State& state, const DomainKey& key, const DomainSpec& spec) {
     domain.disks.push_back(
         {disk.target, disk.path, disk.is_readonly || disk.device == DiskDevice::kCdrom});
   }
+  domain.nics.clear();
+  for (const NicSpec& nic : spec.nics) domain.nics.push_back({nic.mac, nic.source});
 }
 
 }  // namespace
@@ -162,6 +164,22 @@ Result<DomainFact> SimHypervisor::inspect_domain(const DomainRef& ref) {
       });
 }
 
+Result<void> SimHypervisor::check_disk(State& state, const DiskSpec& disk) const {
+  if (disk.path.empty()) return {};
+  const bool is_conjuring = world_.config().missing_disk == sim::MissingDisk::kConjured;
+  if (is_conjuring && state.find_file(disk.path) == nullptr) {
+    File file;
+    file.format = TRY(datastore_driver::format_from(disk.format));
+    file.virtual_size = world_.config().conjured_size;
+    file.is_conjured = true;
+    state.put_file(disk.path, std::move(file));
+  }
+  const auto chain = TRY(state.chain_of(disk.path));
+  const auto format = datastore_driver::name_of(state.files.at(chain.front()).format);
+  if (format == disk.format) return {};
+  return fail(Errc::kInvalid, "disk {} is {} and not {}", disk.path, format, disk.format);
+}
+
 Result<void> SimHypervisor::check_start(State& state, const HostRef& host, const DomainSpec& spec,
                                         const std::optional<std::string>& memory_path) const {
   const bool is_conjuring = world_.config().missing_disk == sim::MissingDisk::kConjured;
@@ -169,20 +187,7 @@ Result<void> SimHypervisor::check_start(State& state, const HostRef& host, const
   if (older != nullptr && older->uuid != spec.uuid)
     return fail(Errc::kInvalid, "host {} has a domain {} with another uuid, {}", host.name,
                 spec.name, older->uuid);
-  for (const DiskSpec& disk : spec.disks) {
-    if (disk.path.empty()) continue;
-    if (is_conjuring && state.find_file(disk.path) == nullptr) {
-      File file;
-      file.format = TRY(datastore_driver::format_from(disk.format));
-      file.virtual_size = world_.config().conjured_size;
-      file.is_conjured = true;
-      state.put_file(disk.path, std::move(file));
-    }
-    const auto chain = TRY(state.chain_of(disk.path));
-    const auto format = datastore_driver::name_of(state.files.at(chain.front()).format);
-    if (format != disk.format)
-      return fail(Errc::kInvalid, "disk {} is {} and not {}", disk.path, format, disk.format);
-  }
+  for (const DiskSpec& disk : spec.disks) CHECK_OK(check_disk(state, disk));
   if (!memory_path || (is_conjuring && state.find_file(*memory_path) == nullptr)) return {};
   const File* memory = TRY(state.file(*memory_path));
   if (memory->memory_of != spec.uuid || memory->is_unfinished)

@@ -49,6 +49,27 @@ class SimHypervisor final : public Driver {
                                              Progress& progress) override;
   [[nodiscard]] Result<void> ensure_thawed(const DomainRef& domain) override;
   [[nodiscard]] Result<bool> has_agent(const DomainRef& domain) override;
+  [[nodiscard]] bool supports(Operation) const override { return true; }
+  [[nodiscard]] Result<void> ensure_disk_attached(const DomainRef& domain,
+                                                  const DiskSpec& disk) override;
+  [[nodiscard]] Result<void> ensure_disk_detached(const DomainRef& domain,
+                                                  const std::string& target) override;
+  [[nodiscard]] Result<void> ensure_disk_resized(const DomainRef& domain,
+                                                 const std::string& target, Bytes size) override;
+  [[nodiscard]] Result<void> ensure_nic_attached(const DomainRef& domain,
+                                                 const NicSpec& nic) override;
+  [[nodiscard]] Result<void> ensure_nic_detached(const DomainRef& domain,
+                                                 const std::string& mac) override;
+  [[nodiscard]] Result<void> ensure_nic_updated(const DomainRef& domain,
+                                                const NicSpec& nic) override;
+  [[nodiscard]] Result<void> ensure_snapshot_taken(const DomainRef& domain,
+                                                   const std::string& name) override;
+  [[nodiscard]] Result<void> ensure_snapshot_reverted(const DomainRef& domain,
+                                                      const std::string& name) override;
+  [[nodiscard]] Result<void> ensure_snapshot_deleted(const DomainRef& domain,
+                                                     const std::string& name) override;
+  [[nodiscard]] Result<void> ensure_migrated(const DomainRef& domain, const HostRef& target,
+                                             Progress& progress) override;
 
  private:
   struct Freeze {
@@ -85,6 +106,7 @@ class SimHypervisor final : public Driver {
   void translate(const sim::WorldEvent& event);
   Result<DomainFact> power_on(const HostRef& host, const DomainSpec& spec,
                               const std::optional<std::string>& memory_path);
+  Result<void> check_disk(sim::State& state, const DiskSpec& disk) const;
   Result<void> check_start(sim::State& state, const HostRef& host, const DomainSpec& spec,
                            const std::optional<std::string>& memory_path) const;
 
@@ -96,6 +118,11 @@ class SimHypervisor final : public Driver {
   Result<Instant> put_overlays(const DomainRef& domain, const PinRequest& request);
   Result<Instant> thaw(const DomainRef& domain, Duration deadline);
   Result<void> fold(const DomainRef& domain, const PinDisk& disk, const std::string& base_path);
+
+  /// One change of a running domain: `alter(state, domain)`, with the index kept.
+  template <class Alter>
+  Result<void> change_running(std::string_view verb, const DomainRef& ref, Alter&& alter);
+  Result<void> move(const DomainRef& ref, const HostRef& target);
 
   sim::SimWorld& world_;
   std::mutex mutex_;  ///< guards the two below

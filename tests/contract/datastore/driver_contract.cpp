@@ -372,4 +372,53 @@ TEST_P(DatastoreContract, ListingFindsEveryFileBelow) {
   EXPECT_FAILS(Errc::kNotFound, driver().list_files(path("nowhere")));
 }
 
+TEST_P(DatastoreContract, AResizedDiskIsLargerAndKeepsItsContent) {
+  ASSERT_OK(driver().ensure_created(layer("disk"), kDiskSize));
+  store().write_as_guest(layer("disk"), 0, block_of('a'));
+  ASSERT_OK(driver().ensure_resized(layer("disk"), Bytes::megabytes(96)));
+  ASSERT_OK(driver().ensure_resized(layer("disk"), Bytes::megabytes(80)));
+  EXPECT_EQ(driver().inspect_file(layer("disk"))->virtual_size, Bytes::megabytes(96));
+  EXPECT_EQ(store().read_as_guest(layer("disk"), 0, kBlock), block_of('a'));
+  EXPECT_FAILS(Errc::kNotFound, driver().ensure_resized(layer("nothing"), kDiskSize));
+}
+
+TEST_P(DatastoreContract, ARebasedLayerShowsTheSameAndNeedsTheLayerBetweenNoMore) {
+  const auto clone = [&](const Layer& below, const Layer& above) {
+    return driver().ensure_cloned(below, above, CloneMode::kOverlay, std::nullopt, no_progress_);
+  };
+  ASSERT_OK(driver().ensure_created(layer("base"), kDiskSize));
+  store().write_as_guest(layer("base"), 0, block_of('a'));
+  ASSERT_OK(clone(layer("base"), overlay("middle")));
+  store().write_as_guest(overlay("middle"), kBlock, block_of('b'));
+  ASSERT_OK(clone(overlay("middle"), overlay("top")));
+  store().write_as_guest(overlay("top"), 2 * kBlock, block_of('c'));
+  ASSERT_OK(driver().ensure_rebased(overlay("top"), layer("base"), no_progress_));
+  ASSERT_OK(driver().ensure_rebased(overlay("top"), layer("base"), no_progress_));
+  ASSERT_OK(driver().ensure_deleted(path("middle")));
+  EXPECT_EQ(store().read_as_guest(overlay("top"), 0, 3 * kBlock),
+            block_of('a') + block_of('b') + block_of('c'));
+  EXPECT_EQ(store().read_as_guest(layer("base"), kBlock, kBlock), std::string(kBlock, '\0'));
+}
+
+TEST_P(DatastoreContract, ALayerRebasedOnNothingStandsAlone) {
+  ASSERT_OK(driver().ensure_created(layer("base"), kDiskSize));
+  store().write_as_guest(layer("base"), 0, block_of('a'));
+  ASSERT_OK(driver().ensure_cloned(layer("base"), overlay("top"), CloneMode::kOverlay,
+                                   std::nullopt, no_progress_));
+  ASSERT_OK(driver().ensure_rebased(overlay("top"), std::nullopt, no_progress_));
+  ASSERT_OK(driver().ensure_rebased(overlay("top"), std::nullopt, no_progress_));
+  EXPECT_EQ(driver().inspect_file(overlay("top"))->backing_path, "");
+  ASSERT_OK(driver().ensure_deleted(path("base")));
+  EXPECT_EQ(store().read_as_guest(overlay("top"), 0, kBlock), block_of('a'));
+}
+
+TEST_P(DatastoreContract, ALayerIsNotRebasedOnWhatIsNotBelowIt) {
+  ASSERT_OK(driver().ensure_created(layer("base"), kDiskSize));
+  ASSERT_OK(driver().ensure_created(layer("other"), kDiskSize));
+  ASSERT_OK(driver().ensure_cloned(layer("base"), overlay("top"), CloneMode::kOverlay,
+                                   std::nullopt, no_progress_));
+  EXPECT_FAILS(Errc::kInvalid,
+               driver().ensure_rebased(overlay("top"), layer("other"), no_progress_));
+}
+
 }  // namespace neph::datastore_driver

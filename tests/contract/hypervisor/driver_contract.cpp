@@ -267,6 +267,66 @@ TEST_P(DriverContract, AFrozenPinIsProvenAndTheGuestIsThawed) {
   EXPECT_TRUE(driver().has_agent(ref(spec)).value_or(false));
 }
 
+TEST_P(DriverContract, ADiskIsAttachedOnceAndNotOverAnother) {
+  NEPH_NEEDS(Talent::kPlug);
+  const auto spec = kit_->domain("one-1");
+  auto second = kit_->domain("one-2").disks[0];
+  second.target = "vdb";
+  second.boot_order = 0;
+  auto third = kit_->domain("one-3").disks[0];
+  third.target = "vdb";
+  EXPECT_REFUSED(driver().ensure_disk_attached(ref(spec), second), Errc::kNotFound);
+  EXPECT_DONE(driver().ensure_started(host(), spec));
+  EXPECT_DONE(driver().ensure_disk_attached(ref(spec), second));
+  EXPECT_DONE(driver().ensure_disk_attached(ref(spec), second));
+  EXPECT_REFUSED(driver().ensure_disk_attached(ref(spec), third), Errc::kConflict);
+  EXPECT_DONE(driver().ensure_destroyed(ref(spec)));
+  EXPECT_REFUSED(driver().ensure_disk_attached(ref(spec), second), Errc::kWrongState);
+  EXPECT_REFUSED(driver().ensure_disk_detached(ref(spec), "vdb"), Errc::kWrongState);
+}
+
+TEST_P(DriverContract, AGuestGivesADiskAndANicBack) {
+  NEPH_NEEDS(Talent::kPlug);
+  NEPH_NEEDS(Talent::kGuest);
+  const auto spec = kit_->domain_with_agent("one-1");
+  auto second = kit_->domain("one-2").disks[0];
+  second.target = "vdb";
+  second.boot_order = 0;
+  const NicSpec nic{.mac = "02:00:0a:00:00:01"};
+  EXPECT_DONE(driver().ensure_started(host(), spec));
+  ASSERT_TRUE(kit_->wait_until([&] { return driver().has_agent(ref(spec)).value_or(false); }));
+  EXPECT_DONE(driver().ensure_disk_attached(ref(spec), second));
+  EXPECT_DONE(driver().ensure_nic_attached(ref(spec), nic));
+  EXPECT_DONE(driver().ensure_nic_attached(ref(spec), nic));
+  EXPECT_DONE(driver().ensure_nic_detached(ref(spec), nic.mac));
+  EXPECT_DONE(driver().ensure_nic_detached(ref(spec), nic.mac));
+  EXPECT_REFUSED(driver().ensure_nic_updated(ref(spec), nic), Errc::kNotFound);
+  EXPECT_DONE(driver().ensure_disk_detached(ref(spec), "vdb"));
+  EXPECT_DONE(driver().ensure_disk_detached(ref(spec), "vdb"));
+  // Gone for real: the same target takes the disk again.
+  EXPECT_DONE(driver().ensure_disk_attached(ref(spec), second));
+}
+
+TEST_P(DriverContract, ARunningDisksSizeOnlyGrows) {
+  NEPH_NEEDS(Talent::kPlug);
+  const auto spec = kit_->domain("one-1");
+  EXPECT_DONE(driver().ensure_started(host(), spec));
+  EXPECT_DONE(driver().ensure_disk_resized(ref(spec), "vda", Bytes::megabytes(96)));
+  EXPECT_DONE(driver().ensure_disk_resized(ref(spec), "vda", Bytes::megabytes(96)));
+  EXPECT_DONE(driver().ensure_disk_resized(ref(spec), "vda", Bytes::megabytes(80)));
+}
+
+TEST_P(DriverContract, WhatADriverDoesNotSupportIsRefusedForGood) {
+  const auto spec = kit_->domain("one-1");
+  EXPECT_DONE(driver().ensure_started(host(), spec));
+  NoProgress progress;
+  if (!driver().supports(Operation::kSystemSnapshot))
+    EXPECT_REFUSED(driver().ensure_snapshot_taken(ref(spec), "snap-0"), Errc::kInvalid);
+  if (!driver().supports(Operation::kLiveMigration))
+    EXPECT_REFUSED(driver().ensure_migrated(ref(spec), host(), progress), Errc::kInvalid);
+  EXPECT_EQ(driver().inspect_domain(ref(spec))->power, Power::kRunning);
+}
+
 TEST_P(DriverContract, AForgottenHostIsConnectedAgainByTheNextVerb) {
   const auto spec = kit_->domain("one-1");
   EXPECT_DONE(driver().ensure_started(host(), spec));

@@ -26,6 +26,7 @@ enum class Talent {
   kAgent,    ///< domains of domain_with_agent() answer an agent soon after the start
   kPin,      ///< ensure_pinned and ensure_unpinned
   kGuest,    ///< a real or simulated guest that reacts to the power button
+  kPlug,     ///< devices can be attached to a running domain
 };
 
 /// One fresh world: a driver, a host that can be reached, files for domains. Everything it made

@@ -1,6 +1,9 @@
 #include "drivers/hypervisor/libvirt/internal/live_xml.h"
 
+#include <algorithm>
+#include <cctype>
 #include <pugixml.hpp>
+#include <sstream>
 #include <string_view>
 
 #include "drivers/hypervisor/libvirt/internal/errors.h"
@@ -24,7 +27,48 @@ LiveDisk read_disk(const pugi::xml_node& node) {
   return disk;
 }
 
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return text;
+}
+
+std::string mac_of(const pugi::xml_node& nic) {
+  return lower(nic.child("mac").attribute("address").value());
+}
+
+Result<std::string> device_xml_of(virDomainPtr domain, const char* tag,
+                                  const std::function<bool(const pugi::xml_node&)>& is_it) {
+  const Text text(virDomainGetXMLDesc(domain, 0));
+  if (!text) return Refusal().of("The description of {} cannot be had.", name_of(domain));
+  pugi::xml_document document;
+  if (!document.load_string(text.get()))
+    return fail(Errc::kInternal, "libvirt's description of a domain cannot be read.");
+  for (const auto& node : document.child("domain").child("devices").children(tag)) {
+    if (!is_it(node)) continue;
+    std::ostringstream xml;
+    node.print(xml, "", pugi::format_raw);
+    return xml.str();
+  }
+  return std::string{};
+}
+
 }  // namespace
+
+bool LiveDomain::has_nic(const std::string& mac) const {
+  return std::find(macs.begin(), macs.end(), lower(mac)) != macs.end();
+}
+
+Result<std::string> disk_xml_of(virDomainPtr domain, const std::string& target) {
+  return device_xml_of(domain, "disk", [&](const pugi::xml_node& node) {
+    return target == node.child("target").attribute("dev").value();
+  });
+}
+
+Result<std::string> nic_xml_of(virDomainPtr domain, const std::string& mac) {
+  return device_xml_of(domain, "interface",
+                       [&](const pugi::xml_node& node) { return mac_of(node) == lower(mac); });
+}
 
 int LiveDisk::find(const std::string& path) const {
   for (std::size_t i = 0; i < layers.size(); ++i)
@@ -45,6 +89,8 @@ Result<LiveDomain> parse_live(const std::string& text) {
   const auto devices = document.child("domain").child("devices");
   LiveDomain domain;
   for (const auto& node : devices.children("disk")) domain.disks.push_back(read_disk(node));
+  for (const auto& node : devices.children("interface")) domain.macs.push_back(mac_of(node));
+  domain.machine = document.child("domain").child("os").child("type").attribute("machine").value();
   for (const auto& channel : devices.children("channel")) {
     const auto target = channel.child("target");
     if (std::string_view(target.attribute("name").value()) == "org.qemu.guest_agent.0")

@@ -25,13 +25,19 @@ struct LiveDisk {
 
 struct LiveDomain {
   std::vector<LiveDisk> disks;
+  std::vector<std::string> macs;  ///< of the NICs, lower case
+  std::string machine;            ///< "pc-i440fx-7.2"
   int vnc_port = -1;  ///< VNC or SPICE, -1 for none (yet)
   bool is_agent_open = false;  ///< a program in the guest holds the agent's channel open
 
   [[nodiscard]] const LiveDisk* find(const std::string& target) const;
+  [[nodiscard]] bool has_nic(const std::string& mac) const;
 };
 
 [[nodiscard]] Result<LiveDomain> read_live(virDomainPtr domain);
+/// The device of that description with that target or MAC address, as XML; empty for none.
+[[nodiscard]] Result<std::string> disk_xml_of(virDomainPtr domain, const std::string& target);
+[[nodiscard]] Result<std::string> nic_xml_of(virDomainPtr domain, const std::string& mac);
 /// The same from text, for tests.
 [[nodiscard]] Result<LiveDomain> parse_live(const std::string& text);
 
