@@ -17,6 +17,7 @@ Registry<Call> make_registry() {
   add_security_group_methods(registry);
   add_template_methods(registry);
   add_vm_methods(registry);
+  add_vm_change_methods(registry);
   add_snapshot_methods(registry);
   add_job_methods(registry);
   add_disk_methods(registry);

@@ -70,6 +70,8 @@ void read_images(db::Txn& txn, Catalogue& rows) {
                        row.get<datastore::ImageState>(3), row.text(4), format_of(row.text(5)),
                        row.integer(6), row.get<JobId>(7)};
   }
+  auto point = txn.query("SELECT path FROM disk_snapshots");
+  while (point.next()) rows.restore_points.insert(point.text(0));
 }
 
 void read_snapshots(db::Txn& txn, Catalogue& rows) {

@@ -110,6 +110,7 @@ struct Catalogue {
   std::vector<DiskRow> disks;
   std::map<ImageId, ImageRow> images;
   std::map<SnapshotId, SnapshotRow> snapshots;
+  std::set<std::string> restore_points;  ///< layers of disks and images that rows name
   std::vector<HoldRow> holds;
   std::vector<ClaimRow> claims;
   std::vector<QuotaSum> drifts;      ///< those that differ

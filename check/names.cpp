@@ -63,6 +63,7 @@ std::set<std::string> named_paths(const Catalogue& rows) {
   for (const auto& [id, snapshot] : rows.snapshots) {
     if (!snapshots::is_over(snapshot.phase)) add(snapshot.pin_path);
   }
+  for (const std::string& path : rows.restore_points) add(path);
   for (const auto& [id, vm] : rows.vms) {
     if (vm.stand.state == compute::VmState::kDone) continue;
     add(vm.memory_path);

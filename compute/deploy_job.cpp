@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/changes.h"
 #include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
@@ -40,6 +41,8 @@ Next after_error(db::Txn& txn, const Job& job, Vm& vm, Stand failed, const Error
   return jobs::again(jobs::pause_after(job.attempt), error.text());
 }
 
+}  // namespace
+
 Result<void> make_disk(datastore_driver::Driver& driver, const DiskWork& work,
                        const std::vector<datastore_driver::ContextFile>& context,
                        Progress& progress) {
@@ -55,6 +58,8 @@ Result<void> make_disk(datastore_driver::Driver& driver, const DiskWork& work,
   return driver.ensure_cloned(work.source, work.target, datastore_driver::CloneMode::kOverlay,
                               size, progress);
 }
+
+namespace {
 
 Next settle_prolog(db::Txn& txn, const Job& job, const DeployRow& row, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);

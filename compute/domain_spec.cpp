@@ -35,6 +35,11 @@ Result<void> add_backing(const VmPlan& plan, const VmDisk& disk, DiskSpec& spec)
   if (!disk.overlay_path.empty()) {
     spec.backing.emplace_back(disk.path, std::string(name_of(disk.format)));
   }
+  if (const auto frozen = plan.frozen.find(disk.id); frozen != plan.frozen.end()) {
+    for (const auto& layer : frozen->second) {
+      spec.backing.emplace_back(layer.path, std::string(name_of(layer.format)));
+    }
+  }
   if (!is_overlay(disk)) return {};
   const auto* image = image_of(plan, disk);
   if (image == nullptr) {
@@ -173,6 +178,23 @@ Result<DomainSpec> domain_spec(const VmPlan& plan, const Settings& settings) {
   }
   spec.serial_log_path = serial_log_path(plan);
   spec.raw_xml = raw_xml(plan);
+  return spec;
+}
+
+Result<DiskSpec> disk_spec_of(const VmPlan& plan, const Settings& settings, DiskId id) {
+  const auto disk = std::find_if(plan.disks.begin(), plan.disks.end(),
+                                 [id](const VmDisk& each) { return each.id == id; });
+  if (disk == plan.disks.end())
+    return fail(Errc::kNotFound, "VM {} has no disk {}", plan.vm.id, id);
+  DiskSpec spec = TRY(disk_spec(plan, settings, *disk));
+  // The order of a running domain's boot devices is settled.
+  spec.boot_order = 0;
+  return spec;
+}
+
+Result<hypervisor_driver::NicSpec> nic_spec_of(const VmNic& nic) {
+  auto spec = TRY(nic_spec(nic));
+  spec.boot_order = 0;
   return spec;
 }
 

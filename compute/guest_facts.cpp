@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "base/log.h"
+#include "compute/disk_tree.h"
 #include "compute/host.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
@@ -212,8 +213,11 @@ void end_vm(db::Txn& txn, Vm& vm) {
     disk.is_retained = disk.is_present && !datastore::list_holds(txn, vm.id, disk.id).empty();
     if (!disk.is_retained) {
       disk.is_present = false;
-      // The layer on top went with it; that of a persistent disk is still to be folded back.
-      if (!disk.is_persistent) disk.overlay_path.clear();
+      if (!disk.is_persistent) {
+        // The layer on top went with it; that of a persistent disk is still to be folded back.
+        disk.overlay_path.clear();
+        datastore::delete_all_disk_snapshots(txn, tree_of(disk));
+      }
     }
     save_disk(txn, disk);
     if (!disk.is_retained) continue;

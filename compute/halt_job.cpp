@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "compute/disk_tree.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/changes.h"
 #include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
@@ -190,11 +192,6 @@ bool is_held(db::Txn& txn, const VmDisk& disk) {
   return !datastore::list_holds(txn, disk.vm, disk.id).empty();
 }
 
-void add_layers(const VmDisk& disk, std::vector<std::string>& files) {
-  if (!disk.overlay_path.empty()) files.push_back(disk.overlay_path);
-  if (!disk.is_persistent && disk.kind != DiskKind::kCdrom) files.push_back(disk.path);
-}
-
 /// \param held  filled with the disks that stay for their snapshots
 Result<Release> plan_end(db::Txn& txn, const Vm& vm, const Tools& tools,
                          std::vector<DiskId>& held) {
@@ -206,7 +203,7 @@ Result<Release> plan_end(db::Txn& txn, const Vm& vm, const Tools& tools,
     // A prolog that failed has made some files and written down none of them.
     if (disk.path.empty()) continue;
     if (disk.is_present && is_held(txn, disk)) held.push_back(disk.id);
-    else add_layers(disk, release.files);
+    else add_layers(txn, disk, release.files);
   }
   // Also what is left of a save that failed, or that the guest outlived.
   release.files.push_back(memory_path_in(plan.directory));
@@ -307,6 +304,7 @@ Next settle_sweep(db::Txn& txn, const Job& job, DiskId id, Result<void> outcome)
   disk->is_present = false;
   disk->is_retained = false;
   disk->overlay_path.clear();
+  if (!disk->is_persistent) datastore::delete_all_disk_snapshots(txn, tree_of(*disk));
   save_disk(txn, *disk);
   log::info("disk.swept", {{"vm", job.vm}, {"disk", id}});
   return jobs::done();
@@ -322,7 +320,7 @@ Result<Work> plan_sweep(db::Txn& txn, const Job& job, const Tools& tools) {
   const VmPlan plan = TRY(plan_of(txn, job.vm));
   Release release;
   release.storage = TRY(tools.drivers.datastore(plan.system_tm_mad));
-  add_layers(disk, release.files);
+  add_layers(txn, disk, release.files);
   release.directory = plan.directory;
   return Work{std::move(release), [id](db::Txn& settle_txn, const Job& settled,
                                        Result<void> outcome) {

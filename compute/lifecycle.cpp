@@ -179,6 +179,83 @@ constexpr std::array kRecovers = std::to_array<RecoverRow>({
     {LcmState::kEpilogStopFailure, true, kNone, "release", kNone},
 });
 
+constexpr Stand kSuspended = rest(VmState::kSuspended);
+constexpr Stand kUndeployedRest = rest(VmState::kUndeployed);
+constexpr Stand kHotplugNic = active(LcmState::kHotplugNic);
+
+constexpr std::array kChanges = std::to_array<ChangeRow>({
+    {Change::kAttachDisk, kRunning, active(LcmState::kHotplug)},
+    {Change::kAttachDisk, kOff, active(LcmState::kHotplugPrologPoweroff)},
+    {Change::kDetachDisk, kRunning, active(LcmState::kHotplug)},
+    {Change::kDetachDisk, kOff, active(LcmState::kHotplugEpilogPoweroff)},
+    {Change::kAttachNic, kRunning, kHotplugNic},
+    {Change::kAttachNic, kOff, kOff},
+    {Change::kDetachNic, kRunning, kHotplugNic},
+    {Change::kDetachNic, kOff, kOff},
+    {Change::kUpdateNic, kRunning, kHotplugNic},
+    {Change::kUpdateNic, kPending, kPending},
+    {Change::kUpdateNic, rest(VmState::kHold), rest(VmState::kHold)},
+    {Change::kUpdateNic, kOff, kOff},
+    {Change::kUpdateNic, kSuspended, kSuspended},
+    {Change::kUpdateNic, rest(VmState::kStopped), rest(VmState::kStopped)},
+    {Change::kUpdateNic, kUndeployedRest, kUndeployedRest},
+    {Change::kResizeDisk, kRunning, active(LcmState::kDiskResize)},
+    {Change::kResizeDisk, kOff, active(LcmState::kDiskResizePoweroff)},
+    {Change::kResizeDisk, kUndeployedRest, active(LcmState::kDiskResizeUndeployed)},
+    {Change::kCreateDiskSnapshot, kRunning, active(LcmState::kDiskSnapshot)},
+    {Change::kCreateDiskSnapshot, kOff, active(LcmState::kDiskSnapshotPoweroff)},
+    {Change::kCreateDiskSnapshot, kSuspended, active(LcmState::kDiskSnapshotSuspended)},
+    {Change::kRevertDiskSnapshot, kOff, active(LcmState::kDiskSnapshotRevertPoweroff)},
+    {Change::kDeleteDiskSnapshot, kRunning, active(LcmState::kDiskSnapshotDelete)},
+    {Change::kDeleteDiskSnapshot, kOff, active(LcmState::kDiskSnapshotDeletePoweroff)},
+    {Change::kDeleteDiskSnapshot, kSuspended, active(LcmState::kDiskSnapshotDeleteSuspended)},
+    {Change::kResize, rest(VmState::kInit), rest(VmState::kInit)},
+    {Change::kResize, kPending, kPending},
+    {Change::kResize, rest(VmState::kHold), rest(VmState::kHold)},
+    {Change::kResize, kOff, kOff},
+    {Change::kResize, kUndeployedRest, kUndeployedRest},
+    {Change::kResize, rest(VmState::kCloning), rest(VmState::kCloning)},
+    {Change::kResize, rest(VmState::kCloningFailure), rest(VmState::kCloningFailure)},
+    {Change::kUpdateConf, kRunning, kRunning},
+    {Change::kUpdateConf, kPending, kPending},
+    {Change::kUpdateConf, rest(VmState::kHold), rest(VmState::kHold)},
+    {Change::kUpdateConf, kOff, kOff},
+    {Change::kUpdateConf, kSuspended, kSuspended},
+    {Change::kUpdateConf, rest(VmState::kStopped), rest(VmState::kStopped)},
+    {Change::kUpdateConf, kUndeployedRest, kUndeployedRest},
+    {Change::kUpdateConf, rest(VmState::kCloning), rest(VmState::kCloning)},
+    {Change::kUpdateConf, rest(VmState::kCloningFailure), rest(VmState::kCloningFailure)},
+});
+
+struct ChangeName {
+  Change change;
+  std::string_view name;
+};
+constexpr std::array kChangeNames = std::to_array<ChangeName>({
+    {Change::kAttachDisk, "disk-attach"},
+    {Change::kDetachDisk, "disk-detach"},
+    {Change::kAttachNic, "nic-attach"},
+    {Change::kDetachNic, "nic-detach"},
+    {Change::kUpdateNic, "nic-update"},
+    {Change::kResizeDisk, "disk-resize"},
+    {Change::kCreateDiskSnapshot, "disk-snapshot-create"},
+    {Change::kRevertDiskSnapshot, "disk-snapshot-revert"},
+    {Change::kDeleteDiskSnapshot, "disk-snapshot-delete"},
+    {Change::kResize, "resize"},
+    {Change::kUpdateConf, "updateconf"},
+});
+
+/// A busy state leads back to the one state that it was entered from, so that recover knows it.
+constexpr bool every_change_leads_back() {
+  for (const auto& row : kChanges) {
+    for (const auto& other : kChanges) {
+      if (row.busy == other.busy && row.from != other.from) return false;
+    }
+  }
+  return true;
+}
+static_assert(every_change_leads_back(), "a change that ends in more than one state");
+
 constexpr bool is_busy(Stand stand) {
   return stand.state == VmState::kActive && stand.lcm != LcmState::kRunning &&
          stand.lcm != LcmState::kUnknown;
@@ -281,11 +358,39 @@ const HaltRow* find_halt_by_shutdown(LcmState lcm) {
   return row == kHalts.end() ? nullptr : &*row;
 }
 
+std::span<const ChangeRow> change_rows() { return kChanges; }
+
+const ChangeRow* find_change_row(Change change, Stand from) {
+  const auto row = std::ranges::find_if(kChanges, [&](const ChangeRow& each) {
+    return each.change == change && each.from == from;
+  });
+  return row == kChanges.end() ? nullptr : &*row;
+}
+
+std::string_view name_of(Change change) {
+  return std::ranges::find(kChangeNames, change, &ChangeName::change)->name;
+}
+
+std::optional<Stand> rest_after_change(Stand busy) {
+  if (!is_busy(busy)) return std::nullopt;
+  const auto row = std::ranges::find(kChanges, busy, &ChangeRow::busy);
+  if (row == kChanges.end()) return std::nullopt;
+  return row->from;
+}
+
 bool may_run(Stand stand) {
   if (stand.state != VmState::kActive) return false;
   switch (stand.lcm) {
     case LcmState::kRunning:
     case LcmState::kUnknown:
+    case LcmState::kMigrate:
+    case LcmState::kSaveMigrate:
+    case LcmState::kHotplug:
+    case LcmState::kHotplugNic:
+    case LcmState::kHotplugSnapshot:
+    case LcmState::kDiskSnapshot:
+    case LcmState::kDiskSnapshotDelete:
+    case LcmState::kDiskResize:
     case LcmState::kSaveStop:
     case LcmState::kSaveSuspend:
     case LcmState::kShutdown:
@@ -325,6 +430,12 @@ std::string lifecycle_markdown() {
                         row.epilog == LcmState::kInit ? "-" : name_of(row.epilog),
                         text_of(row.epilog_failed));
   }
+  text += "\n## Changes\n\nDone or failed, the VM is again in the state that it was found in.\n\n"
+          "| operation | in | shown while it works |\n|---|---|---|\n";
+  for (const auto& row : kChanges) {
+    text += fmt::format("| {} | {} | {} |\n", name_of(row.change), text_of(row.from),
+                        row.busy == row.from ? "-" : text_of(row.busy));
+  }
   text += "\n## Recover\n\n`failure` ends an operation under way as failed. `retry` does what is "
           "missing of a failed one. `success` looks on\nthe host and in the storage whether its "
           "step has been done after all, and goes on from there; where it has not, it\nfails as "
@@ -332,6 +443,11 @@ std::string lifecycle_markdown() {
           "| in | goes on with |\n|---|---|\n";
   for (const auto& row : kRecovers) {
     text += fmt::format("| {} | {} |\n", name_of(row.from), row.step);
+  }
+  for (const auto& row : kChanges) {
+    const bool is_told = &row != std::ranges::find(kChanges, row.busy, &ChangeRow::busy);
+    if (is_busy(row.busy) && !is_told)
+      text += fmt::format("| {} | {} |\n", name_of(row.busy.lcm), text_of(row.from));
   }
   return text;
 }

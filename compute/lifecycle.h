@@ -95,6 +95,24 @@ struct RecoverRow {
 };
 [[nodiscard]] const RecoverRow* find_recover_row(LcmState from);
 
+/// An operation after which, done or failed, the VM is in the state it was found in.
+enum class Change {
+  kAttachDisk, kDetachDisk, kAttachNic, kDetachNic, kUpdateNic, kResizeDisk,
+  kCreateDiskSnapshot, kRevertDiskSnapshot, kDeleteDiskSnapshot,
+  kResize, kUpdateConf,
+};
+struct ChangeRow {
+  Change change;
+  Stand from;
+  Stand busy;  ///< shown while the job works; as `from` where it is done at once, or needs none
+};
+/// \returns nullptr where the change is not allowed
+[[nodiscard]] const ChangeRow* find_change_row(Change change, Stand from);
+[[nodiscard]] std::span<const ChangeRow> change_rows();
+[[nodiscard]] std::string_view name_of(Change change);  ///< "disk-attach": OpenNebula's word
+/// Where a change under way leads back to, nullopt for states that are no change's.
+[[nodiscard]] std::optional<Stand> rest_after_change(Stand busy);
+
 /// Whether the guest is (or may be) running in this state.
 [[nodiscard]] bool may_run(Stand stand);
 /// Whether a guest that stops in this state was being shut down by us.

@@ -48,6 +48,8 @@ void substitute_all(text::Vector& vector, const VariableLookup& lookup) {
   }
 }
 
+}  // namespace
+
 void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh) {
   const auto nics = with_networks(txn, fresh.nics);
   const auto lookup = variables_of(txn, vm, fresh.disks, nics);
@@ -66,6 +68,8 @@ void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh) {
     vm.attributes.set(name, std::move(vector));
   }
 }
+
+namespace {
 
 /// The NICs as they were read, with what follows from the addresses they get.
 Result<void> take_leases(db::Txn& txn, NewVm& fresh) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,8 @@ struct VmPlan {
   std::vector<datastore::Image> images;  ///< those of the disks
   std::string directory;                 ///< where its files are
   std::string system_tm_mad;
+  /// Restore points that disks go on from, and what those stand on: layers, top first.
+  std::map<DiskId, std::vector<datastore_driver::Layer>> frozen;
 };
 [[nodiscard]] Result<VmPlan> plan_of(db::Txn& txn, VmId vm);
 /// Fills in `path` and `format` of each disk for the system datastore the VM was placed in.
@@ -75,6 +78,11 @@ void assign_paths(VmPlan& plan);
 /// The domain, with explicit formats and backing chains, overlay layers included.
 [[nodiscard]] Result<hypervisor_driver::DomainSpec> domain_spec(const VmPlan& plan,
                                                                 const Settings& settings);
+/// One disk, one NIC of it, as it would be attached to the running domain.
+[[nodiscard]] Result<hypervisor_driver::DiskSpec> disk_spec_of(const VmPlan& plan,
+                                                               const Settings& settings,
+                                                               DiskId disk);
+[[nodiscard]] Result<hypervisor_driver::NicSpec> nic_spec_of(const VmNic& nic);
 /// "<directory>/serial.log", also shown as TEMPLATE/SERIAL_LOG.
 [[nodiscard]] std::string serial_log_path(const VmPlan& plan);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "compute/disk_tree.h"
 #include "compute/internal/plan.h"
 
 namespace neph::compute {
@@ -50,6 +51,8 @@ Result<VmPlan> plan_of(db::Txn& txn, VmId id) {
   plan.disks = list_disks(txn, id);
   plan.nics = list_nics(txn, id);
   for (const auto& disk : plan.disks) {
+    const auto restore_points = datastore::list_disk_snapshots(txn, tree_of(disk));
+    if (!restore_points.empty()) plan.frozen[disk.id] = datastore::layers_below(restore_points);
     if (!disk.image.is_set() || image_of(plan, disk) != nullptr) continue;
     // The image of a VM that has ended may be gone, and its leftovers still have to be removed.
     auto image = datastore::find_image(txn, disk.image);

@@ -197,6 +197,26 @@ void save_disk(db::Txn& txn, const VmDisk& disk) {
   if (disk.image.is_set()) txn.touch(ObjectKind::kImage, disk.image);
 }
 
+void delete_disk_row(db::Txn& txn, const VmDisk& disk) {
+  txn.exec("DELETE FROM vm_disks WHERE vm_id = ? AND disk_id = ?", disk.vm, disk.id);
+  txn.touch(ObjectKind::kVm, disk.vm);
+  if (disk.image.is_set()) txn.touch(ObjectKind::kImage, disk.image);
+}
+
+void delete_nic_row(db::Txn& txn, const VmNic& nic) {
+  txn.exec("DELETE FROM vm_nics WHERE vm_id = ? AND nic_id = ?", nic.vm, nic.id);
+  txn.touch(ObjectKind::kVm, nic.vm);
+}
+
+std::int64_t take_vm_number(db::Txn& txn, VmId vm, std::string_view name, std::int64_t least) {
+  txn.exec(
+      "INSERT INTO vm_numbers (vm_id, name, next) VALUES (?, ?, ?)"
+      " ON CONFLICT DO UPDATE SET next = MAX(next, excluded.next - 1) + 1",
+      vm, name, least + 1);
+  return *txn.value<std::int64_t>("SELECT next - 1 FROM vm_numbers WHERE vm_id = ? AND name = ?",
+                                  vm, name);
+}
+
 std::vector<VmNic> list_nics(db::Txn& txn, VmId vm) {
   std::vector<VmNic> nics;
   auto rows = txn.query("SELECT nic_id, attributes FROM vm_nics WHERE vm_id = ? ORDER BY nic_id",

@@ -312,7 +312,8 @@ Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
     return {};
   }
   const RecoverRow* row = find_recover_row(vm.lcm);
-  if (row == nullptr) return refuse(vm, "recover");
+  const auto rest = rest_after_change(stand_of(vm));
+  if (row == nullptr && !rest) return refuse(vm, "recover");
   const bool is_under_way = has_open_job(txn, vm);
   if (how == Recover::kFailure) {
     return is_under_way ? jobs::ask_cancel(txn, vm.job) : Result<void>{};
@@ -322,7 +323,9 @@ Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
     return {};
   }
   vm.user_attributes.erase("ERROR");
-  if (row->deploy) {
+  if (rest) {
+    set_stand(vm, *rest);
+  } else if (row->deploy) {
     const DeployRow& deploy = deploy_row(*row->deploy);
     set_stand(vm, active(row->step == "prolog" ? deploy.prolog : deploy.boot));
     vm.job = internal::enqueue_deploy(txn, vm, deploy, row->step, by);
@@ -335,7 +338,7 @@ Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
     set_stand(vm, active(row->step == "save" ? vm.lcm : LcmState::kEpilogStop));
     vm.job = internal::enqueue_save(txn, vm, row->step, by);
   }
-  if (how == Recover::kSuccess) internal::only_prove(txn, vm.job);
+  if (how == Recover::kSuccess && !rest) internal::only_prove(txn, vm.job);
   save_vm(txn, vm);
   return {};
 }

@@ -46,7 +46,47 @@ class VmService {
   /// Refused while a snapshot of somebody else waits for one of its disks, naming it.
   Result<void> chown(db::Txn& txn, VmId vm, UserId user, GroupId group);
 
-  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.look, vm.sweep, vm.undefine.
+  // Changes: after each, done or failed, the VM is in the state that it was found in. What a
+  // running guest needs and its driver lacks is refused before anything changes (kWrongState).
+
+  /// Template with one DISK. Also needs USE of its image.
+  /// \returns kWrongState also for an image that is still being copied
+  Result<void> attach_disk(db::Txn& txn, const access::Actor& actor, VmId vm,
+                           const text::Template& ask);
+  /// Refused while a snapshot needs the disk, naming it.
+  Result<void> detach_disk(db::Txn& txn, UserId by, VmId vm, DiskId disk);
+  /// Only to a larger size. Refused while a snapshot needs the disk, naming it.
+  Result<void> resize_disk(db::Txn& txn, UserId by, VmId vm, DiskId disk, std::int64_t size_mb);
+  /// Template with one NIC.
+  Result<void> attach_nic(db::Txn& txn, const access::Actor& actor, VmId vm,
+                          const text::Template& ask);
+  Result<void> detach_nic(db::Txn& txn, UserId by, VmId vm, NicId nic);
+  /// Template with one NIC; what it does not say stays, or, unless it appends, goes.
+  Result<void> update_nic(db::Txn& txn, const access::Actor& actor, VmId vm, NicId nic,
+                          const text::Template& ask, bool is_append);
+  /// A restore point of a disk; answers its number at once. Refused while a snapshot reads the
+  /// disk; one that is only armed does not mind.
+  Result<std::int64_t> create_disk_snapshot(db::Txn& txn, UserId by, VmId vm, DiskId disk,
+                                            const std::string& name);
+  /// The disk goes on from a restore point; what was written since is gone.
+  Result<void> revert_disk_snapshot(db::Txn& txn, UserId by, VmId vm, DiskId disk,
+                                    std::int64_t snapshot);
+  /// Refused where more than one thing stands on it.
+  Result<void> delete_disk_snapshot(db::Txn& txn, UserId by, VmId vm, DiskId disk,
+                                    std::int64_t snapshot);
+  Result<void> rename_disk_snapshot(db::Txn& txn, VmId vm, DiskId disk, std::int64_t snapshot,
+                                    const std::string& name);
+  /// CPU, VCPU, MEMORY of a VM that is off.
+  enum class HostRoom { kEnforced, kIgnored };
+  Result<void> resize(db::Txn& txn, const access::Actor& actor, VmId vm,
+                      const text::Template& ask, HostRoom room);
+  /// OS, FEATURES, INPUT, GRAPHICS, VIDEO, RAW, CPU_MODEL, CONTEXT: what a guest finds at its
+  /// next start.
+  Result<void> update_conf(db::Txn& txn, const access::Actor& actor, VmId vm,
+                           const text::Template& ask, bool is_append);
+
+  /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.look, vm.sweep, vm.undefine, and those of
+  /// changes.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 
   [[nodiscard]] const Settings& settings() const { return settings_; }

@@ -63,6 +63,7 @@ Result<JobId> sweep_again(db::Txn& txn, UserId by, const Vm& vm, const jobs::Job
 
 /// Where the VM is to stand when its job is lost.
 Stand abandoned(Stand stand) {
+  if (const auto rest = rest_after_change(stand)) return *rest;
   for (const DeployRow& row : deploy_rows()) {
     if (row.prolog != LcmState::kInit && stand == active(row.prolog)) return row.prolog_failed;
     if (stand == active(row.boot)) return row.boot_failed;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "datastore/disk_snapshots.h"
 #include "access/directory.h"
 #include "access/quota.h"
 #include "datastore/internal/image_jobs.h"
@@ -93,6 +94,8 @@ Result<void> ImageService::set_persistent(db::Txn& txn, ImageId id, bool is_pers
   Image image = TRY(find_image(txn, id));
   if (image.is_persistent == is_persistent) return {};
   CHECK_OK(check_unused(txn, image, "change the persistence of"));
+  if (!list_disk_snapshots(txn, {id, {}, {}}).empty())
+    return fail(Errc::kWrongState, "Image {} has snapshots: delete or flatten them first", id);
   if (is_persistent && is_file_type(image.type))
     return fail(Errc::kWrongState, "Image {} is a {}, which cannot be persistent", id,
                 name_of(image.type));
@@ -165,7 +168,8 @@ Result<void> ImageService::chown(db::Txn& txn, ImageId id, UserId user, GroupId 
 std::vector<jobs::KindSpec> ImageService::job_kinds() const {
   std::vector<jobs::KindSpec> kinds{make_kind("image.create", drivers_),
                                     make_kind("image.clone", drivers_), delete_kind(drivers_),
-                                    hash_kind(drivers_), verify_kind(drivers_)};
+                                    hash_kind(drivers_), verify_kind(drivers_),
+                                    snapshot_kind(drivers_)};
   for (auto& kind : kinds) kind.abandon = &abandon;
   return kinds;
 }

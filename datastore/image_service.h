@@ -48,6 +48,12 @@ class ImageService {
   /// A job that still makes the image is told to stop, and then removes it.
   /// An image that a snapshot is making is not this function's business: see snapshots.
   Result<void> remove(db::Txn& txn, ImageId id);
+  /// Restore points of a persistent image that is READY: one goes, the image goes back to one, or
+  /// it becomes what one shows and all go. A job "image.snapshot"; the image is LOCKED meanwhile.
+  /// \returns kWrongState, also for deleting one that something stands on
+  enum class SnapshotChange { kDelete, kRevert, kFlatten };
+  Result<void> change_snapshots(db::Txn& txn, ImageId id, SnapshotChange change,
+                                std::int64_t snapshot);
   Result<void> rename(db::Txn& txn, ImageId id, const std::string& name);
   Result<void> update(db::Txn& txn, const access::Actor& actor, ImageId id,
                       const text::Template& change, bool is_append);

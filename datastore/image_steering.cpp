@@ -48,6 +48,9 @@ Result<JobId> ImageService::retry_job(db::Txn& txn, UserId by, const Job& job) {
     }
     return start_reading(txn, job.kind, image, job.kind == "image.hash" ? image.owner : by);
   }
+  if (job.kind == "image.snapshot")
+    return fail(Errc::kWrongState, "job {} ({}) is not tried again: ask for the change of image {} "
+                "again", job.id, job.kind, job.image);
   const auto working = jobs::find(txn, image.job);
   if (working && !jobs::is_over(working->state))
     return fail(Errc::kWrongState, "job {} cannot be tried again: job {} works on image {} now",

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "datastore/disk_snapshots.h"
 #include "datastore/image_service.h"
 #include "datastore/internal/image_jobs.h"
 #include "datastore/internal/rules.h"
@@ -17,6 +18,7 @@ Next settle_deleted(db::Txn& txn, const Job& job, const Result<void>& removed) {
   auto image = find_image(txn, job.image);
   if (!image) return jobs::done();
   if (removed) {
+    delete_all_disk_snapshots(txn, {job.image, {}, {}});
     delete_image_row(txn, job.image);
     jobs::wake(txn, space_key(image->datastore));
     log::info("image.deleted", {{"image", job.image}, {"job", job.id}});
@@ -42,8 +44,11 @@ Result<Work> plan_delete(db::Txn& txn, const DriverCatalogue& drivers, const Job
     return settle_deleted(txn, job, removed);
   };
   if (!owns_file(bench->datastore, bench->image)) return Work{nullptr, settle};
-  return Work{[driver = bench->driver, path = bench->image.source](Progress&) {
-                return driver->ensure_deleted(path);
+  std::vector<std::string> files{bench->image.source};
+  for (const auto& each : list_disk_snapshots(txn, {job.image, {}, {}})) files.push_back(each.path);
+  return Work{[driver = bench->driver, files](Progress&) -> Result<void> {
+                for (const auto& file : files) CHECK_OK(driver->ensure_deleted(file));
+                return {};
               },
               settle};
 }

@@ -4,6 +4,7 @@
 #include "access/directory.h"
 #include "access/quota.h"
 #include "base/log.h"
+#include "compute/disk_tree.h"
 #include "compute/host.h"
 #include "compute/vm_template.h"
 #include "snapshots/internal/moment.h"
@@ -96,6 +97,9 @@ Result<void> check_disk(const compute::VmDisk& disk, const Request& ask) {
     if (!ask.datastore.is_set())
       return refuse("it is volatile, so say in which datastore its image shall be");
   }
+  if (disk.attributes.has("ATTACH"))
+    return fail(Errc::kWrongState, "disk {} of VM {} is being attached or detached", disk.id,
+                disk.vm);
   if (!disk.is_present)
     return fail(Errc::kWrongState, "disk {} of VM {} has not been made yet", disk.id, disk.vm);
   return {};
@@ -351,17 +355,76 @@ Result<void> clone_template(db::Txn& txn, const Asked& by, const Plan& plan,
   return {};
 }
 
+/// A restore point has an instant and a grade of its own, and lies still already.
+Result<Snapshot> insert_restore_point(db::Txn& txn, const Asked& by, const Plan& plan,
+                                      const datastore::DiskSnapshot& from) {
+  const Part& part = plan.parts.front();
+  Snapshot snapshot;
+  snapshot.owner = by.actor.user;
+  snapshot.group = by.actor.group;
+  snapshot.vm = plan.vm.id;
+  snapshot.disk = part.disk.id;
+  snapshot.image = TRY(insert_locked(txn, by, plan, part));
+  snapshot.image_name = part.name;
+  snapshot.datastore = part.datastore.id;
+  snapshot.quiesce = by.ask.quiesce;
+  snapshot.phase = Phase::kWaiting;
+  snapshot.reason = "waiting for a copy slot";
+  snapshot.requested = txn.at();
+  snapshot.captured = from.created;
+  snapshot.grade = from.grade;
+  snapshot.pin = PinKind::kLayer;
+  snapshot.pin_path = from.path;
+  snapshot.host = plan.vm.host;
+  snapshot.description = by.ask.description;
+  snapshot.id = insert_snapshot(txn, snapshot);
+  snapshot.set = snapshot.id;
+  save_snapshot(txn, snapshot);
+  save_provenance(txn, TRY(datastore::find_image(txn, snapshot.image)), snapshot);
+  datastore::place_hold(txn, {snapshot.id, plan.vm.id, part.disk.id, Fires::kByItself,
+                              datastore::HoldState::kPinned, txn.at(), from.grade});
+  enqueue_copy(txn, snapshot);
+  return find_snapshot(txn, snapshot.id);
+}
+
+Result<std::vector<Snapshot>> save_restore_point(db::Txn& txn, const Asked& by,
+                                                 std::int64_t number) {
+  Plan plan;
+  plan.vm = TRY(compute::find_vm(txn, by.ask.vm));
+  plan.parts.push_back(TRY(plan_part(txn, by.ask.disks.front(), by.ask)));
+  Part& part = plan.parts.front();
+  const auto from = datastore::find_disk_snapshot(txn, compute::tree_of(part.disk), number);
+  if (!from)
+    return fail(Errc::kNotFound, "disk {} of VM {} has no disk snapshot {}", part.disk.id,
+                plan.vm.id, number);
+  part.disk.size_mb = from->size_mb;
+  CHECK_OK(check_rights(txn, by.actor, plan.vm, part.datastore));
+  CHECK_OK(check_room(txn, by.actor, plan));
+  return std::vector<Snapshot>{TRY(insert_restore_point(txn, by, plan, *from))};
+}
+
 }  // namespace
+
+void SnapshotService::note_revert(db::Txn& txn, VmId vm, DiskId disk,
+                                  std::int64_t restore_point) {
+  for (Snapshot& snapshot : list_open_of_disk(txn, vm, disk)) {
+    if (snapshot.phase != Phase::kArmed) continue;
+    snapshot.reason = fmt::format("the disk was taken back to its disk snapshot {} at {}",
+                                  restore_point, txn.at().seconds());
+    save_snapshot(txn, snapshot);
+  }
+}
 
 Result<std::vector<Snapshot>> SnapshotService::request(db::Txn& txn, const access::Actor& actor,
                                                        const Request& ask) {
+  const Asked by{actor, ask, settings_, vms_.settings()};
+  if (ask.restore_point) return save_restore_point(txn, by, *ask.restore_point);
   const Plan plan = TRY(plan_request(txn, ask));
   for (const Part& part : plan.parts)
     CHECK_OK(check_rights(txn, actor, plan.vm, part.datastore));
   auto repeated = TRY(find_repeated(txn, actor, plan, ask));
   if (!repeated.empty()) return repeated;
   CHECK_OK(check_room(txn, actor, plan));
-  const Asked by{actor, ask, settings_, vms_.settings()};
   std::vector<Snapshot> made;
   SnapshotId set;
   for (const Part& part : plan.parts) {

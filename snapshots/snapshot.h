@@ -39,6 +39,7 @@ enum class PinKind {
   kOverlay = 1,  ///< the guest writes to a layer above it
   kShared = 2,   ///< a file of its own that shares blocks with it
   kDisk = 3,     ///< the disk itself: nobody uses it
+  kLayer = 4,    ///< a restore point of the disk, which stays
 };
 
 struct Snapshot {

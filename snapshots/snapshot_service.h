@@ -30,6 +30,8 @@ struct Request {
   bool captures_crashed = false;
   std::string image_type;                ///< one.vm.disksaveas; empty: the source's
   bool clones_template = false;          ///< one.vm.savedisk
+  /// one.vm.disksaveas: a restore point of the (only) disk instead of the disk as it is.
+  std::optional<std::int64_t> restore_point;
 };
 
 /// The heart: a disk becomes an image. The rules: docs/snapshots.md. Functions taking a Txn run on
@@ -62,6 +64,8 @@ class SnapshotService {
   /// Asks an open snapshot.* job to stop: cancels the snapshots that it works on.
   /// \returns what cancel() refuses, kWrongState for what only cleans up
   Result<void> cancel_job(db::Txn& txn, const jobs::Job& job);
+  /// A disk was taken back to a restore point: what is armed on it says so.
+  void note_revert(db::Txn& txn, VmId vm, DiskId disk, std::int64_t restore_point);
 
   /// snapshot.pin, snapshot.copy, snapshot.undo.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;

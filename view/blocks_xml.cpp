@@ -78,6 +78,29 @@ void write_owner(text::XmlWriter& xml, const Owner& owner) {
   xml.element("NAME", owner.name);
 }
 
+void write_restore_points(text::XmlWriter& xml, const RestorePoints& points, DiskId disk) {
+  std::map<std::int64_t, std::string> children;
+  for (const auto& each : points.snapshots) {
+    std::string& list = children[each.parent];
+    list += fmt::format("{}{}", list.empty() ? "" : ",", each.id);
+  }
+  xml.cdata("ALLOW_ORPHANS", "NO");
+  xml.cdata("CURRENT_BASE", "-1");
+  if (disk.is_set()) xml.cdata("DISK_ID", std::to_string(disk.value));
+  xml.cdata("NEXT_SNAPSHOT", std::to_string(points.next));
+  for (const auto& each : points.snapshots) {
+    xml.open("SNAPSHOT");
+    if (each.is_active) xml.cdata("ACTIVE", "YES");
+    if (children.contains(each.id)) xml.cdata("CHILDREN", children[each.id]);
+    xml.cdata("DATE", std::to_string(each.created.seconds()));
+    xml.cdata("ID", std::to_string(each.id));
+    if (!each.name.empty()) xml.cdata("NAME", each.name);
+    xml.cdata("PARENT", std::to_string(each.parent));
+    xml.cdata("SIZE", std::to_string(each.size_mb));
+    xml.close();
+  }
+}
+
 void write_permissions(text::XmlWriter& xml, access::Permissions permissions) {
   constexpr auto kTags =
       std::to_array<std::string_view>({"OWNER_U", "OWNER_M", "OWNER_A", "GROUP_U", "GROUP_M",

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "access/groups.h"
+#include "compute/disk_tree.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
 #include "view/internal/blocks.h"
@@ -91,9 +92,16 @@ Result<EntryPtr> read_datastore(db::Txn& txn, DatastoreId id) {
   return entry_of(datastore::subject_of(facts.datastore), datastore_xml(facts));
 }
 
+RestorePoints restore_points_of(db::Txn& txn, const datastore::DiskTree& tree) {
+  return {datastore::list_disk_snapshots(txn, tree), datastore::next_disk_snapshot(txn, tree)};
+}
+
 Result<EntryPtr> read_image(db::Txn& txn, ImageId id) {
-  ImageFacts facts{TRY(datastore::find_image(txn, id)), datastore::image_use(txn, id), {}, {}};
+  ImageFacts facts;
+  facts.image = TRY(datastore::find_image(txn, id));
+  facts.use = datastore::image_use(txn, id);
   facts.names = names_of(txn, facts.image.owner, facts.image.group);
+  facts.restore_points = restore_points_of(txn, {id, {}, {}});
   facts.datastore_name = TRY(datastore::find_datastore(txn, facts.image.datastore)).name;
   return entry_of(datastore::subject_of(facts.image), image_xml(facts));
 }
@@ -155,9 +163,11 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
   VmFacts facts{TRY(compute::find_vm(txn, id)), {},
                 compute::list_disks(txn, id),   compute::list_nics(txn, id),
                 compute::list_history(txn, id), {},
-                network::list_rules_of(txn, id)};
+                network::list_rules_of(txn, id), {}};
   facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
   for (const auto& disk : facts.disks) {
+    auto points = restore_points_of(txn, compute::tree_of(disk));
+    if (!points.snapshots.empty()) facts.restore_points[disk.id] = std::move(points);
     for (auto& snapshot : snapshots::list_open_of_disk(txn, id, disk.id))
       facts.snapshots.push_back(std::move(snapshot));
   }

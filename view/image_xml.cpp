@@ -14,12 +14,10 @@ text::Template shown_attributes(const datastore::Image& image) {
   return shown;
 }
 
-/// Snapshots within an image and backups do not exist here; the schema wants the elements.
-void write_snapshots(text::XmlWriter& xml) {
+/// Backups do not exist here; the schema wants the elements.
+void write_snapshots(text::XmlWriter& xml, const RestorePoints& points) {
   xml.open("SNAPSHOTS");
-  xml.cdata("ALLOW_ORPHANS", "NO");
-  xml.cdata("CURRENT_BASE", "-1");
-  xml.cdata("NEXT_SNAPSHOT", "0");
+  write_restore_points(xml, points, {});
   xml.close();
   xml.empty("BACKUP_INCREMENTS");
   xml.empty("BACKUP_DISK_IDS");
@@ -57,7 +55,7 @@ std::string image_xml(const ImageFacts& facts) {
   xml.ids("CLONES", numbers_of(facts.use.clones));
   xml.ids("APP_CLONES", {});
   xml.attributes("TEMPLATE", shown_attributes(image));
-  write_snapshots(xml);
+  write_snapshots(xml, facts.restore_points);
   xml.close();
   return xml.take();
 }

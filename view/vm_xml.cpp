@@ -93,6 +93,11 @@ VmDocument vm_xml(const VmFacts& facts) {
   xml.attributes("TEMPLATE", shown_attributes(facts));
   xml.attributes("USER_TEMPLATE", shown_user_attributes(facts));
   const Span older = write_history(xml, facts);
+  for (const auto& [disk, points] : facts.restore_points) {
+    xml.open("SNAPSHOTS");
+    write_restore_points(xml, points, disk);
+    xml.close();
+  }
   write_backups(xml);
   xml.close();
   return {xml.take(), older};

@@ -22,6 +22,7 @@ void add_network_methods(Registry<Call>& registry);
 void add_security_group_methods(Registry<Call>& registry);
 void add_template_methods(Registry<Call>& registry);
 void add_vm_methods(Registry<Call>& registry);
+void add_vm_change_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_job_methods(Registry<Call>& registry);
 void add_disk_methods(Registry<Call>& registry);

@@ -62,6 +62,10 @@ struct ListImages {
   std::int64_t start = -1;
   std::int64_t end = -1;
 };
+struct OnImageSnapshot {
+  ImageId image;
+  std::int64_t snapshot = -1;
+};
 struct VerifyImage {
   ImageId image;
 };
@@ -153,6 +157,12 @@ Result<void> may_chown(Call& call, const ChownImage& ask) {
 
 Result<ImageId> chown_image(Call& call, const ChownImage& ask) {
   CHECK_OK(call.services().images.chown(call.txn(), ask.image, ask.user, ask.group));
+  return ask.image;
+}
+
+template <datastore::ImageService::SnapshotChange change>
+Result<ImageId> change_snapshots(Call& call, const OnImageSnapshot& ask) {
+  CHECK_OK(call.services().images.change_snapshots(call.txn(), ask.image, change, ask.snapshot));
   return ask.image;
 }
 
@@ -261,6 +271,31 @@ void add_changing(Registry<Call>& registry) {
   });
 }
 
+void add_snapshots(Registry<Call>& registry) {
+  using Change = datastore::ImageService::SnapshotChange;
+  registry.add({
+      method("one.image.snapshotdelete", &change_snapshots<Change::kDelete>)
+          .writes()
+          .args("image", "snapshot")
+          .needs("MANAGE IMAGE", on_image<Op::kManage>)
+          .doc("Deletes a restore point of a persistent image that nobody uses; not the active one "
+               "and none that others stand on.")
+          .answers("id of the image"),
+      method("one.image.snapshotrevert", &change_snapshots<Change::kRevert>)
+          .writes()
+          .args("image", "snapshot")
+          .needs("MANAGE IMAGE", on_image<Op::kManage>)
+          .doc("Takes a persistent image that nobody uses back to a restore point.")
+          .answers("id of the image"),
+      method("one.image.snapshotflatten", &change_snapshots<Change::kFlatten>)
+          .writes()
+          .args("image", "snapshot")
+          .needs("MANAGE IMAGE", on_image<Op::kManage>)
+          .doc("Makes a persistent image what a restore point shows, and deletes all of them.")
+          .answers("id of the image"),
+  });
+}
+
 void add_documents(Registry<Call>& registry) {
   registry.add({
       method("one.image.info", &show_image)
@@ -284,6 +319,7 @@ void add_documents(Registry<Call>& registry) {
 void add_image_methods(Registry<Call>& registry) {
   add_making(registry);
   add_changing(registry);
+  add_snapshots(registry);
   add_documents(registry);
 }
 

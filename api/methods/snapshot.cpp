@@ -215,10 +215,14 @@ Result<ImageId> save_disk(Call& call, const SaveDisk& ask) {
 }
 
 Result<ImageId> save_disk_as(Call& call, const SaveDiskAs& ask) {
-  if (ask.snapshot >= 0)
-    return fail(Errc::kNotFound, "disk {} of VM {} has no disk snapshot {}", ask.disk, ask.vm,
-                ask.snapshot);
-  return save_disk(call, {ask.vm, ask.disk, ask.name, ask.type, /*hot=*/true});
+  snapshots::Request request;
+  request.vm = ask.vm;
+  request.disks = {ask.disk};
+  request.name = ask.name;
+  request.image_type = ask.type;
+  if (ask.snapshot >= 0) request.restore_point = ask.snapshot;
+  const auto made = TRY(call.services().snapshots.request(call.txn(), call.actor(), request));
+  return made.front().image;
 }
 
 void add_own_methods(Registry<Call>& registry) {
@@ -298,7 +302,8 @@ void add_saves(Registry<Call>& registry) {
                     .legacy_code(Errc::kWrongState, kInternalCode)
                     .legacy_code(Errc::kInvalid, kInternalCode)
                     .legacy_code(Errc::kConflict, kAllocateCode)
-                    .doc("Saves a disk as a new image, as it is now.")
+                    .doc("Saves a disk as a new image, as it is now, or as one of its disk "
+                         "snapshots shows it.")
                     .answers("id of the new image")});
 }
 

@@ -36,6 +36,12 @@ struct Reading {
 /// DISK, in the order of the template; also the disk of CONTEXT, and then all targets.
 [[nodiscard]] Result<void> read_disks(Reading& reading);
 [[nodiscard]] Result<void> read_nics(Reading& reading);
+/// One disk or NIC more, behind those that reading.fresh has; its number is set. The new one is
+/// the last of reading.fresh.disks or nics then.
+[[nodiscard]] Result<void> read_one_disk(Reading& reading, VmDisk disk);
+[[nodiscard]] Result<void> read_one_nic(Reading& reading, VmNic nic);
+/// Variables of CONTEXT and RAW, and the network attributes of CONTEXT.
+void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh);
 /// OS/BOOT, which names disks and NICs, checked; DISK/ORDER and NIC/ORDER set.
 [[nodiscard]] Result<void> read_boot_order(Reading& reading);
 /// AUTOMATIC_REQUIREMENTS and AUTOMATIC_DS_REQUIREMENTS.

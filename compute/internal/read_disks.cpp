@@ -225,4 +225,15 @@ Result<void> read_disks(Reading& reading) {
   return {};
 }
 
+Result<void> read_one_disk(Reading& reading, VmDisk disk) {
+  std::vector<TargetAsk> targets;
+  for (const VmDisk& other : reading.fresh.disks) {
+    targets.push_back({other.id, other.target.substr(0, 2), other.target, kRankOs});
+  }
+  CHECK_OK(add_disk(reading, std::move(disk), targets));
+  CHECK_OK(assign_targets(targets));
+  show_target(reading, reading.fresh.disks.back(), targets.back());
+  return {};
+}
+
 }  // namespace neph::compute

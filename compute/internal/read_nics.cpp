@@ -61,6 +61,16 @@ Result<void> read_network(Reading& reading, VmNic& nic) {
 
 }  // namespace
 
+Result<void> read_one_nic(Reading& reading, VmNic nic) {
+  CHECK_OK(check_nic(nic.id, nic.attributes));
+  CHECK_OK(read_network(reading, nic));
+  nic.attributes.set("NIC_ID", fmt::format("{}", nic.id));
+  nic.attributes.inherit("NAME", fmt::format("NIC{}", nic.id));
+  nic.attributes.inherit("MODEL", "virtio");
+  reading.fresh.nics.push_back(std::move(nic));
+  return {};
+}
+
 Result<void> read_nics(Reading& reading) {
   const auto* defaults = reading.ask.find_vector("NIC_DEFAULT");
   for (const auto* asked : reading.ask.vectors("NIC")) {
@@ -70,12 +80,7 @@ Result<void> read_nics(Reading& reading) {
     if (defaults != nullptr) {
       for (const auto& [key, value] : defaults->items()) nic.attributes.inherit(key, value);
     }
-    CHECK_OK(check_nic(nic.id, nic.attributes));
-    CHECK_OK(read_network(reading, nic));
-    nic.attributes.set("NIC_ID", fmt::format("{}", nic.id));
-    nic.attributes.inherit("NAME", fmt::format("NIC{}", nic.id));
-    nic.attributes.inherit("MODEL", "virtio");
-    reading.fresh.nics.push_back(std::move(nic));
+    CHECK_OK(read_one_nic(reading, std::move(nic)));
   }
   return {};
 }

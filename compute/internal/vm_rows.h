@@ -13,4 +13,11 @@ namespace neph::compute {
 /// A disk of an ended VM, kept for a snapshot, that is this persistent image itself.
 [[nodiscard]] std::optional<VmId> find_retaining_vm(db::Txn& txn, ImageId image);
 
+/// A number that no disk, NIC or snapshot of the VM has had. \param least  at least this one
+[[nodiscard]] std::int64_t take_vm_number(db::Txn& txn, VmId vm, std::string_view name,
+                                          std::int64_t least);
+/// A disk that is detached; touches VM and image.
+void delete_disk_row(db::Txn& txn, const VmDisk& disk);
+void delete_nic_row(db::Txn& txn, const VmNic& nic);
+
 }  // namespace neph::compute

@@ -40,6 +40,7 @@ void abandon(db::Txn& txn, const jobs::Job& job, const Error& error);
 
 [[nodiscard]] jobs::KindSpec make_kind(const std::string& name, const DriverCatalogue& drivers);
 [[nodiscard]] jobs::KindSpec delete_kind(const DriverCatalogue& drivers);
+[[nodiscard]] jobs::KindSpec snapshot_kind(const DriverCatalogue& drivers);
 [[nodiscard]] jobs::KindSpec hash_kind(const DriverCatalogue& drivers);
 [[nodiscard]] jobs::KindSpec verify_kind(const DriverCatalogue& drivers);
 

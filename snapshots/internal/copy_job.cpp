@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "compute/disk_tree.h"
 #include "datastore/image_service.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
@@ -33,6 +34,12 @@ struct CopyPlan {
   std::vector<Layer> below;  ///< what `source` stands on
 };
 
+Layer layer_of(db::Txn& txn, const Snapshot& snapshot, const compute::VmDisk& disk) {
+  for (const auto& each : datastore::list_disk_snapshots(txn, compute::tree_of(disk)))
+    if (each.path == snapshot.pin_path) return {each.path, each.format};
+  return {snapshot.pin_path, datastore_driver::Format::kQcow2};
+}
+
 Layer source_of(const Snapshot& snapshot, const compute::VmDisk& disk) {
   if (snapshot.pin == PinKind::kShared) return {snapshot.pin_path, disk.format};
   if (snapshot.pin == PinKind::kOverlay || disk.overlay_path.empty())
@@ -47,7 +54,8 @@ Result<CopyPlan> read_plan(const Toolbox& tools, db::Txn& txn, const jobs::Job& 
   plan.datastore = TRY(datastore::find_datastore(txn, plan.snapshot.datastore));
   plan.driver = TRY(tools.drivers.datastore(plan.datastore.tm_mad));
   const auto disk = TRY(compute::find_disk(txn, plan.snapshot.vm, plan.snapshot.disk));
-  plan.source = source_of(plan.snapshot, disk);
+  plan.source = plan.snapshot.pin == PinKind::kLayer ? layer_of(txn, plan.snapshot, disk)
+                                                     : source_of(plan.snapshot, disk);
   if (plan.snapshot.pin == PinKind::kDisk && !disk.overlay_path.empty())
     plan.below.push_back({disk.path, disk.format});
   if (disk.is_persistent || !disk.image.is_set()) return plan;

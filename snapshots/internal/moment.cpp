@@ -12,6 +12,7 @@ Moment moment_of_active(LcmState lcm) {
   switch (lcm) {
     case LcmState::kRunning:
     case LcmState::kHotplug:
+    case LcmState::kHotplugNic:
       return Moment::kRunning;
     case LcmState::kUnknown:
       return Moment::kUnknown;

@@ -25,11 +25,12 @@ struct Toolbox {
 /// The image's file until it is whole.
 [[nodiscard]] std::string partial_path_of(const datastore::Image& image);
 
-/// MANAGE the VM, CREATE an image, USE the datastore.
+/// MANAGE the VM, which a lock may forbid, CREATE an image, USE the datastore.
 [[nodiscard]] Result<void> check_rights(db::Txn& txn, const access::Actor& actor,
                                         const compute::Vm& vm,
                                         const datastore::Datastore& datastore);
-/// The same for the owner, as he is now: rights are checked again at the capture.
+/// The same for the owner, as he is now: rights are checked again at the capture. A lock that has
+/// come since does not take back what was asked for before.
 [[nodiscard]] Result<void> check_rights_again(db::Txn& txn, const Snapshot& snapshot);
 
 /// Writes SNAPSHOT = [...] of the image from the snapshot, and the row.

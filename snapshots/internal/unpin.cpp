@@ -171,7 +171,8 @@ Result<jobs::Work> plan_unpin(const Toolbox& tools, db::Txn& txn, const jobs::Jo
                               const Finish& finish) {
   const Snapshot snapshot = TRY(find_snapshot(txn, job.snapshot));
   if (snapshot.pin == PinKind::kOverlay) return plan_fold(tools, txn, job, finish);
-  if (!snapshot.pin_path.empty()) return plan_delete(tools, txn, job, finish);
+  const bool is_own = snapshot.pin != PinKind::kLayer && !snapshot.pin_path.empty();
+  if (is_own) return plan_delete(tools, txn, job, finish);
   finish(txn, snapshot);
   return jobs::at_once(jobs::done());
 }

@@ -131,7 +131,7 @@ Check vm_has_no_files() {
 
 std::vector<Story> all_stories() {
   std::vector<Story> all;
-  for (auto* some : {&image_stories, &vm_stories, &snapshot_stories})
+  for (auto* some : {&image_stories, &vm_stories, &snapshot_stories, &change_stories})
     for (Story& story : some()) all.push_back(std::move(story));
   return all;
 }

@@ -22,6 +22,7 @@ struct Story {
 [[nodiscard]] std::vector<Story> image_stories();
 [[nodiscard]] std::vector<Story> vm_stories();
 [[nodiscard]] std::vector<Story> snapshot_stories();
+[[nodiscard]] std::vector<Story> change_stories();
 [[nodiscard]] std::vector<Story> all_stories();
 
 // Steps.

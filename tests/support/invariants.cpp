@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compute/disk_tree.h"
 #include "compute/host.h"
 #include "compute/lifecycle.h"
 #include "compute/vm.h"
@@ -138,7 +139,8 @@ void check_disks(db::Txn& txn, const std::vector<Snapshot>& all, Complaints& com
   const auto open = jobs::list_open(txn);
   for (const Vm& vm : vms_of(txn)) {
     for (const VmDisk& disk : compute::list_disks(txn, vm.id)) {
-      if (!disk.overlay_path.empty() && !is_layer_of_one(all, disk))
+      const bool is_restore_point = disk.attributes.is_yes("DISK_SNAPSHOT_ACTIVE");
+      if (!disk.overlay_path.empty() && !is_restore_point && !is_layer_of_one(all, disk))
         complain(complaints, "disk {} of {} has layer {}, which is no snapshot's", disk.id,
                  words_of(vm), disk.overlay_path);
       if (!disk.is_retained) continue;
@@ -164,7 +166,8 @@ Sums sums_of(db::Cursor rows) {
   return found;
 }
 
-void check_image_bytes(const Image& image, const sim::SimWorld& world, Complaints& complaints) {
+void check_image_bytes(db::Txn& txn, const Image& image, const sim::SimWorld& world,
+                       Complaints& complaints) {
   const bool is_usable = image.state == ImageState::kReady || image.state == ImageState::kDisabled;
   if (!is_usable) return;
   const auto file = world.find_file(image.source);
@@ -174,7 +177,8 @@ void check_image_bytes(const Image& image, const sim::SimWorld& world, Complaint
     return;
   }
   if (file->is_unfinished) complain(complaints, "image {} is READY and not whole", image.id);
-  if (!file->backing_path.empty())
+  const auto points = datastore::list_disk_snapshots(txn, {image.id, {}, {}});
+  if (!file->backing_path.empty() && points.empty())
     complain(complaints, "image {} lies on {}", image.id, file->backing_path);
   const bool is_sealed = !image.sha256.empty() && !image.modified_by.is_set();
   if (is_sealed && datastore_driver::sha256_of(*file) != image.sha256)
@@ -205,6 +209,7 @@ class Owners {
     const Open open = open_jobs(txn);
     for (const Image& image : images_of(txn)) {
       own(image.source);
+      own_layers(txn, {image.id, {}, {}});
       if (open.contains(image.job)) own(fmt::format("{}.part-{}", image.source, image.job));
     }
     for (const Snapshot& snapshot : snapshots_of(txn)) own_files_of(txn, open, snapshot);
@@ -215,6 +220,9 @@ class Owners {
  private:
   void own(const std::string& path) {
     if (!path.empty()) paths_.insert(path);
+  }
+  void own_layers(db::Txn& txn, const datastore::DiskTree& tree) {
+    for (const auto& point : datastore::list_disk_snapshots(txn, tree)) own(point.path);
   }
   void own_files_of(db::Txn& txn, const Open& open, const Snapshot& snapshot) {
     const bool is_done = snapshots::is_over(snapshot.phase) && !works_for(open, snapshot);
@@ -232,6 +240,7 @@ class Owners {
       if (is_done && !disk.is_retained) continue;
       own(disk.path);
       own(disk.overlay_path);
+      own_layers(txn, compute::tree_of(disk));
     }
     if (is_done) return;
     own(vm.memory_path);
@@ -393,7 +402,7 @@ Complaints check_leases(db::Txn& txn) {
 
 Complaints check_bytes(db::Txn& txn, const sim::SimWorld& world) {
   Complaints complaints;
-  for (const Image& image : images_of(txn)) check_image_bytes(image, world, complaints);
+  for (const Image& image : images_of(txn)) check_image_bytes(txn, image, world, complaints);
   for (const Vm& vm : vms_of(txn)) check_disk_bytes(txn, vm, world, complaints);
   return complaints;
 }

@@ -28,6 +28,8 @@ struct Owner {
   std::string_view name;  ///< of the object
 };
 void write_owner(text::XmlWriter& xml, const Owner& owner);
+/// The inside of SNAPSHOTS: restore points of a disk or an image. \param disk  unset for an image's
+void write_restore_points(text::XmlWriter& xml, const RestorePoints& points, DiskId disk);
 void write_permissions(text::XmlWriter& xml, access::Permissions permissions);
 /// LOCK; nothing where there is none.
 void write_lock(text::XmlWriter& xml, const access::Lock& lock);

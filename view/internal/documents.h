@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "compute/host.h"
 #include "compute/vm.h"
 #include "compute/vm_template.h"
+#include "datastore/disk_snapshots.h"
 #include "datastore/image.h"
 #include "jobs/job.h"
 #include "jobs/log.h"
@@ -78,11 +80,18 @@ struct DatastoreFacts {
 };
 [[nodiscard]] std::string datastore_xml(const DatastoreFacts& facts);
 
+/// Restore points of a disk, or of an image.
+struct RestorePoints {
+  std::vector<datastore::DiskSnapshot> snapshots;
+  std::int64_t next = 0;
+};
+
 struct ImageFacts {
   datastore::Image image;
   datastore::ImageUse use;
   Ownership names;
   std::string datastore_name;
+  RestorePoints restore_points;
 };
 [[nodiscard]] std::string image_xml(const ImageFacts& facts);
 
@@ -151,6 +160,7 @@ struct VmFacts {
   std::vector<compute::HistoryRecord> history;  ///< oldest first
   std::vector<snapshots::Snapshot> snapshots;   ///< of its disks, not over
   std::vector<text::Vector> security_rules;     ///< of the security groups of its NICs
+  std::map<DiskId, RestorePoints> restore_points;  ///< of disks that have any
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);

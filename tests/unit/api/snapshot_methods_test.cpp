@@ -97,7 +97,7 @@ TEST_F(SnapshotMethods, StrangersAreRefused) {
 TEST_F(SnapshotMethods, OpenNebulasCallsRefuseVolatileDisksAndDiskSnapshots) {
   const std::string save = as_int(0) + as_int(0) + as_string("saved") + as_string("");
   EXPECT_EQ(call("one.vm.disksaveas", save + as_int(-1)).code, 8192);
-  EXPECT_EQ(call("one.vm.disksaveas", save + as_int(3)).code, 1024);
+  EXPECT_EQ(call("one.vm.disksaveas", save + as_int(3)).code, 8192);
   EXPECT_EQ(call("one.vm.savedisk", save).code, 2048);
 }
 

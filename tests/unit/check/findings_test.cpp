@@ -134,6 +134,13 @@ TEST_F(Findings, LeaveFilesAloneThatWereWrittenWhileTheyWereLookedFor) {
   EXPECT_TRUE(found().empty());
 }
 
+TEST_F(Findings, SayNothingOfRestorePointsThatRowsName) {
+  put("/ds/0/3/disk.0.snap-0", DatastoreId{0});
+  EXPECT_EQ(only().kind, Kind::kOrphanFile);
+  rows_.restore_points = {"/ds/0/3/disk.0.snap-0"};
+  EXPECT_TRUE(found().empty());
+}
+
 TEST_F(Findings, NameAFileWithoutARowThatADiskStandsOn) {
   rows_.images.clear();
   EXPECT_EQ(only().kind, Kind::kNeededFile);

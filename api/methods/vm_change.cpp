@@ -1,0 +1,325 @@
+#include <charconv>
+
+#include "api/internal/methods.h"
+
+/// one.vm.*: changes of disks, NICs, capacity and configuration of a VM that exists.
+namespace neph::api {
+namespace {
+
+using access::Op;
+
+constexpr int kActionCode = 2048;
+constexpr int kInternalCode = 8192;
+
+struct ChangeVm {
+  VmId vm;
+  std::string content;
+};
+struct OnDisk {
+  VmId vm;
+  DiskId disk;
+};
+struct ResizeDisk {
+  VmId vm;
+  DiskId disk;
+  std::string size;
+};
+struct OnNic {
+  VmId vm;
+  NicId nic;
+};
+struct UpdateNic {
+  VmId vm;
+  NicId nic;
+  std::string content;
+  std::int64_t update_type = 0;
+};
+struct ResizeVm {
+  VmId vm;
+  std::string content;
+  bool enforce = true;
+};
+struct UpdateConf {
+  VmId vm;
+  std::string content;
+  std::int64_t update_type = 0;
+};
+struct BackupVm {
+  VmId vm;
+  DatastoreId datastore;
+  bool reset = false;
+};
+struct CancelBackup {
+  VmId vm;
+};
+struct RestoreVm {
+  VmId vm;
+  ImageId image;
+  std::int64_t increment = -1;
+  DiskId disk;
+};
+
+struct CreateDiskSnapshot {
+  VmId vm;
+  DiskId disk;
+  std::string name;
+};
+struct OnDiskSnapshot {
+  VmId vm;
+  DiskId disk;
+  std::int64_t snapshot = -1;
+};
+struct RenameDiskSnapshot {
+  VmId vm;
+  DiskId disk;
+  std::int64_t snapshot = -1;
+  std::string name;
+};
+
+template <Op op>
+constexpr auto on_vm = [](Call& call, const auto& ask) {
+  return need(call, op, ObjectKind::kVm, ask.vm);
+};
+
+/// A persistent disk is its image.
+constexpr auto on_image_of_disk = [](Call& call, const auto& ask) -> Result<void> {
+  const auto disk = compute::find_disk(call.txn(), ask.vm, ask.disk);
+  if (!disk || !disk->is_persistent) return {};
+  return need(call, Op::kManage, ObjectKind::kImage, disk->image);
+};
+
+// Disks.
+
+Result<VmId> attach_disk(Call& call, const ChangeVm& ask) {
+  const auto content = TRY(text::Template::parse(ask.content));
+  CHECK_OK(call.services().vms.attach_disk(call.txn(), call.actor(), ask.vm, content));
+  return ask.vm;
+}
+
+Result<VmId> detach_disk(Call& call, const OnDisk& ask) {
+  CHECK_OK(call.services().vms.detach_disk(call.txn(), call.actor().user, ask.vm, ask.disk));
+  return ask.vm;
+}
+
+Result<VmId> resize_disk(Call& call, const ResizeDisk& ask) {
+  std::int64_t size = 0;
+  const char* end = ask.size.data() + ask.size.size();
+  const auto [stop, problem] = std::from_chars(ask.size.data(), end, size);
+  if (problem != std::errc{} || stop != end || size <= 0)
+    return fail(Errc::kWrongState, "size \"{}\" is not a positive number of MB", ask.size);
+  CHECK_OK(call.services().vms.resize_disk(call.txn(), call.actor().user, ask.vm, ask.disk, size));
+  return ask.vm;
+}
+
+// Restore points of a disk.
+
+Result<std::int64_t> create_disk_snapshot(Call& call, const CreateDiskSnapshot& ask) {
+  return call.services().vms.create_disk_snapshot(call.txn(), call.actor().user, ask.vm, ask.disk,
+                                                  ask.name);
+}
+
+Result<VmId> revert_disk_snapshot(Call& call, const OnDiskSnapshot& ask) {
+  CHECK_OK(call.services().vms.revert_disk_snapshot(call.txn(), call.actor().user, ask.vm,
+                                                    ask.disk, ask.snapshot));
+  call.services().snapshots.note_revert(call.txn(), ask.vm, ask.disk, ask.snapshot);
+  return ask.vm;
+}
+
+Result<VmId> delete_disk_snapshot(Call& call, const OnDiskSnapshot& ask) {
+  CHECK_OK(call.services().vms.delete_disk_snapshot(call.txn(), call.actor().user, ask.vm,
+                                                    ask.disk, ask.snapshot));
+  return ask.vm;
+}
+
+Result<VmId> rename_disk_snapshot(Call& call, const RenameDiskSnapshot& ask) {
+  CHECK_OK(call.services().vms.rename_disk_snapshot(call.txn(), ask.vm, ask.disk, ask.snapshot,
+                                                    ask.name));
+  return ask.vm;
+}
+
+// NICs.
+
+Result<VmId> attach_nic(Call& call, const ChangeVm& ask) {
+  const auto content = TRY(text::Template::parse(ask.content));
+  CHECK_OK(call.services().vms.attach_nic(call.txn(), call.actor(), ask.vm, content));
+  return ask.vm;
+}
+
+Result<VmId> detach_nic(Call& call, const OnNic& ask) {
+  CHECK_OK(call.services().vms.detach_nic(call.txn(), call.actor().user, ask.vm, ask.nic));
+  return ask.vm;
+}
+
+Result<VmId> update_nic(Call& call, const UpdateNic& ask) {
+  const bool appends = TRY(is_append(ask.update_type));
+  const auto content = TRY(text::Template::parse(ask.content));
+  CHECK_OK(
+      call.services().vms.update_nic(call.txn(), call.actor(), ask.vm, ask.nic, content, appends));
+  return ask.vm;
+}
+
+// Capacity and configuration.
+
+Result<VmId> resize_vm(Call& call, const ResizeVm& ask) {
+  using Room = compute::VmService::HostRoom;
+  const auto content = TRY(text::Template::parse(ask.content));
+  const bool enforces = ask.enforce || !call.actor().is_admin();
+  CHECK_OK(call.services().vms.resize(call.txn(), call.actor(), ask.vm, content,
+                                      enforces ? Room::kEnforced : Room::kIgnored));
+  return ask.vm;
+}
+
+Result<VmId> update_conf(Call& call, const UpdateConf& ask) {
+  const bool appends = TRY(is_append(ask.update_type));
+  const auto content = TRY(text::Template::parse(ask.content));
+  CHECK_OK(call.services().vms.update_conf(call.txn(), call.actor(), ask.vm, content, appends));
+  return ask.vm;
+}
+
+// What is not provided says so.
+
+tl::unexpected<Error> no_backups() {
+  return fail(Errc::kWrongState,
+              "Backups are not provided: save the disks with one.vm.disksaveas or "
+              "neph.snapshot.create");
+}
+
+Result<VmId> back_up(Call&, const BackupVm&) { return no_backups(); }
+Result<VmId> cancel_backup(Call&, const CancelBackup&) { return no_backups(); }
+Result<VmId> restore(Call&, const RestoreVm&) { return no_backups(); }
+
+void add_devices(Registry<Call>& registry) {
+  registry.add({
+      method("one.vm.attach", &attach_disk)
+          .writes()
+          .args("vm", "template")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Attaches a disk, DISK = [...], to a VM that runs or is powered off; also needs USE "
+               "of its image. When it fails later, USER_TEMPLATE/ERROR tells why.")
+          .answers("id of the VM"),
+      method("one.vm.detach", &detach_disk)
+          .writes()
+          .args("vm", "disk")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Detaches a disk, unless a snapshot needs it. A disk that is not persistent is "
+               "deleted.")
+          .answers("id of the VM"),
+      method("one.vm.diskresize", &resize_disk)
+          .writes()
+          .args("vm", "disk", "size")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .needs("MANAGE IMAGE of a persistent disk", on_image_of_disk)
+          .doc("Makes a disk larger, in MB, unless a snapshot needs it.")
+          .answers("id of the VM"),
+      method("one.vm.attachnic", &attach_nic)
+          .writes()
+          .args("vm", "template")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Attaches a NIC, NIC = [...], to a VM that runs or is powered off.")
+          .answers("id of the VM"),
+      method("one.vm.detachnic", &detach_nic)
+          .writes()
+          .args("vm", "nic")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Detaches a NIC.")
+          .answers("id of the VM"),
+      method("one.vm.updatenic", &update_nic)
+          .writes()
+          .args("vm", "nic", "template", "update_type")
+          .required(3)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Changes a NIC; update type 0 replaces its attributes, 1 merges. Its MAC address "
+               "stays.")
+          .answers("id of the VM"),
+  });
+}
+
+void add_disk_snapshots(Registry<Call>& registry) {
+  registry.add({
+      method("one.vm.disksnapshotcreate", &create_disk_snapshot)
+          .writes()
+          .args("vm", "disk", "name")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .needs("MANAGE IMAGE of a persistent disk", on_image_of_disk)
+          .doc("Makes a restore point of a disk, while the VM runs, is suspended or powered off.")
+          .answers("number of the disk snapshot"),
+      method("one.vm.disksnapshotrevert", &revert_disk_snapshot)
+          .writes()
+          .args("vm", "disk", "snapshot")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Takes a disk of a VM that is powered off back to a restore point.")
+          .answers("id of the VM"),
+      method("one.vm.disksnapshotdelete", &delete_disk_snapshot)
+          .writes()
+          .args("vm", "disk", "snapshot")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .needs("MANAGE IMAGE of a persistent disk", on_image_of_disk)
+          .doc("Deletes a restore point of a disk, unless more than one thing stands on it.")
+          .answers("id of the VM"),
+      method("one.vm.disksnapshotrename", &rename_disk_snapshot)
+          .writes()
+          .args("vm", "disk", "snapshot", "name")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Renames a restore point of a disk.")
+          .answers("id of the VM"),
+  });
+}
+
+void add_machine(Registry<Call>& registry) {
+  registry.add({
+      method("one.vm.resize", &resize_vm)
+          .writes()
+          .args("vm", "template", "enforce")
+          .required(2)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Changes CPU, VCPU and MEMORY of a VM that does not run. Without enforce, and only "
+               "for administrators, also beyond what its host has.")
+          .answers("id of the VM"),
+      method("one.vm.updateconf", &update_conf)
+          .writes()
+          .args("vm", "template", "update_type")
+          .required(2)
+          .needs("MANAGE VM; restricted attributes only for administrators", on_vm<Op::kManage>)
+          .legacy_code(Errc::kWrongState, kInternalCode)
+          .doc("Changes what the guest finds at its next start: OS, FEATURES, INPUT, GRAPHICS, "
+               "VIDEO, RAW, CPU_MODEL, CONTEXT; update type 0 replaces, 1 merges.")
+          .answers("id of the VM"),
+  });
+}
+
+void add_backups(Registry<Call>& registry) {
+  registry.add({
+      method("one.vm.backup", &back_up)
+          .writes()
+          .args("vm", "datastore", "reset")
+          .required(1)
+          .needs("ADMIN VM", on_vm<Op::kAdmin>)
+          .doc("Not provided: always refused.")
+          .answers("nothing"),
+      method("one.vm.backupcancel", &cancel_backup)
+          .writes()
+          .args("vm")
+          .needs("ADMIN VM", on_vm<Op::kAdmin>)
+          .legacy_code(Errc::kWrongState, kInternalCode)
+          .doc("Not provided: always refused.")
+          .answers("nothing"),
+      method("one.vm.restore", &restore)
+          .writes()
+          .args("vm", "image", "increment", "disk")
+          .needs("ADMIN VM", on_vm<Op::kAdmin>)
+          .legacy_code(Errc::kWrongState, kActionCode)
+          .doc("Not provided: always refused.")
+          .answers("nothing"),
+  });
+}
+
+}  // namespace
+
+void add_vm_change_methods(Registry<Call>& registry) {
+  add_devices(registry);
+  add_disk_snapshots(registry);
+  add_machine(registry);
+  add_backups(registry);
+}
+
+}  // namespace neph::api

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compute/internal/vm_jobs.h"
+#include "compute/vm_factory.h"
+#include "compute/vm_service.h"
+
+/// What all changes of a VM have in common: operations after which, done or failed, it is in the
+/// state that it was found in. Store lane.
+namespace neph::compute::internal {
+
+/// \returns kWrongState in the words of OpenNebula
+[[nodiscard]] Result<const ChangeRow*> check_change(const Vm& vm, Change change);
+/// Before anything changes: a running guest is only touched in ways its driver knows.
+/// \returns kWrongState "... is not supported by the hypervisor driver kvm"
+[[nodiscard]] Result<void> check_supported(db::Txn& txn, const DriverCatalogue& drivers,
+                                           const Vm& vm,
+                                           hypervisor_driver::Operation operation);
+/// Nobody may change, remove or fold the layers of a disk while a snapshot needs them.
+/// \param what  "be detached"
+/// \returns kWrongState naming the snapshot, or the job at its layers
+enum class Armed { kRefused, kAllowed };
+[[nodiscard]] Result<void> check_disk_free(db::Txn& txn, const VmDisk& disk, Armed armed,
+                                           std::string_view what);
+/// A disk that exists and is no context disk. \returns kWrongState naming it
+[[nodiscard]] Result<VmDisk> find_changeable_disk(db::Txn& txn, VmId vm, DiskId disk);
+
+/// Shows the busy state and queues the job; VM and job are saved.
+struct NewChange {
+  std::string kind;   ///< of the job; its first step is "change"
+  text::Template args;
+  UserId by;
+};
+void begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, const NewChange& ask);
+
+/// The VM is again as it was, and its guest is looked at: what it did meanwhile was not followed.
+void end_change(db::Txn& txn, Vm& vm);
+/// The same with the reason for the VM's owner.
+jobs::Next fail_change(db::Txn& txn, Vm& vm, const Error& error);
+/// Another attempt, as long as it may help; nullopt: it has failed.
+[[nodiscard]] std::optional<jobs::Next> retry_change(db::Txn& txn, const jobs::Job& job, Vm& vm,
+                                                     const Error& error);
+
+[[nodiscard]] DiskId disk_of(const jobs::Job& job);
+/// Whether the change under way found the guest running.
+[[nodiscard]] bool changes_running(const Vm& vm);
+
+/// What a step acts with.
+struct Workbench {
+  VmPlan plan;
+  std::optional<Reach> host;  ///< of a guest that runs
+  datastore_driver::Driver* storage = nullptr;
+};
+[[nodiscard]] Result<Workbench> workbench(db::Txn& txn, const Tools& tools, const Vm& vm);
+
+/// Its row goes, with what it counted for; the VM is saved by the caller.
+void remove_disk(db::Txn& txn, Vm& vm, const VmDisk& disk);
+void remove_nic(db::Txn& txn, const VmNic& nic);
+/// MB of the system datastore that a disk is charged with.
+[[nodiscard]] std::int64_t system_mb_of(const VmDisk& disk);
+/// Files of a disk that go with it; those of a persistent image stay.
+void add_layers(db::Txn& txn, const VmDisk& disk, std::vector<std::string>& files);
+/// The disk's size, charged to whom it belongs; VM and disk are saved by the caller.
+void set_size(db::Txn& txn, Vm& vm, VmDisk& disk, std::int64_t size_mb);
+/// The layer that is written to after a restore point of that number.
+[[nodiscard]] std::string layer_path(const VmDisk& disk, std::int64_t snapshot);
+/// Makes a disk's file as prolog does.
+[[nodiscard]] Result<void> make_disk(datastore_driver::Driver& driver, const DiskWork& work,
+                                     const std::vector<datastore_driver::ContextFile>& context,
+                                     Progress& progress);
+
+/// Another size of a disk, charged to whom it belongs: SIZE_PREV keeps the old one meanwhile. The
+/// VM and the disk are saved by the caller.
+[[nodiscard]] Result<void> charge_size(db::Txn& txn, Vm& vm, VmDisk& disk, std::int64_t size_mb);
+/// Writes the disk with the context anew, for the next start; a running guest keeps the old one.
+JobId enqueue_context(db::Txn& txn, const Vm& vm, UserId by);
+
+using PlanStep = Result<jobs::Work> (*)(db::Txn&, const jobs::Job&, const Tools&);
+[[nodiscard]] jobs::StepSpec change_step(std::string name, Tools tools, PlanStep plan);
+
+/// Step "remove": deletes the files named by the job's arguments FILE; the VM goes on without it.
+[[nodiscard]] jobs::StepSpec remove_step(Tools tools);
+
+[[nodiscard]] std::vector<jobs::KindSpec> hotplug_kinds(Tools tools);
+[[nodiscard]] std::vector<jobs::KindSpec> disk_change_kinds(Tools tools);
+[[nodiscard]] std::vector<jobs::KindSpec> disk_snapshot_kinds(Tools tools);
+
+}  // namespace neph::compute::internal
