@@ -102,12 +102,14 @@ Result<EntryPtr> read_image(db::Txn& txn, ImageId id) {
   facts.use = datastore::image_use(txn, id);
   facts.names = names_of(txn, facts.image.owner, facts.image.group);
   facts.restore_points = restore_points_of(txn, {id, {}, {}});
+  facts.lock = access::find_lock(txn, Resource::kImage, id.value);
   facts.datastore_name = TRY(datastore::find_datastore(txn, facts.image.datastore)).name;
   return entry_of(datastore::subject_of(facts.image), image_xml(facts));
 }
 
 Result<EntryPtr> read_template(db::Txn& txn, TemplateId id) {
-  TemplateFacts facts{TRY(compute::find_template(txn, id)), {}};
+  TemplateFacts facts{TRY(compute::find_template(txn, id)), {},
+                      access::find_lock(txn, Resource::kTemplate, id.value)};
   facts.names = names_of(txn, facts.vm_template.owner, facts.vm_template.group);
   return entry_of(compute::subject_of(facts.vm_template), template_xml(facts));
 }
@@ -163,7 +165,8 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
   VmFacts facts{TRY(compute::find_vm(txn, id)), {},
                 compute::list_disks(txn, id),   compute::list_nics(txn, id),
                 compute::list_history(txn, id), {},
-                network::list_rules_of(txn, id), {}};
+                network::list_rules_of(txn, id), {},
+                access::find_lock(txn, Resource::kVm, id.value)};
   facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
   for (const auto& disk : facts.disks) {
     auto points = restore_points_of(txn, compute::tree_of(disk));

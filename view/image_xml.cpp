@@ -32,6 +32,7 @@ std::string image_xml(const ImageFacts& facts) {
   xml.open("IMAGE");
   xml.element("ID", image.id.value);
   write_owner(xml, {image.owner, image.group, facts.names, image.name});
+  write_lock(xml, facts.lock);
   write_permissions(xml, image.permissions);
   xml.element("TYPE", static_cast<std::int64_t>(image.type));
   xml.element("DISK_TYPE", image.disk_type);

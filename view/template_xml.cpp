@@ -10,6 +10,7 @@ std::string template_xml(const TemplateFacts& facts) {
   xml.open("VMTEMPLATE");
   xml.element("ID", vm_template.id.value);
   write_owner(xml, {vm_template.owner, vm_template.group, facts.names, vm_template.name});
+  write_lock(xml, facts.lock);
   write_permissions(xml, vm_template.permissions);
   xml.element("REGTIME", vm_template.registered.seconds());
   xml.attributes("TEMPLATE", vm_template.attributes);

@@ -89,6 +89,11 @@ std::string vm_brief_xml(const VmFacts& facts) {
   xml.element("STIME", vm.created.seconds());
   xml.element("ETIME", vm.ended.seconds());
   xml.element("DEPLOY_ID", vm.deploy_id);
+  if (facts.lock.is_set()) {
+    xml.open("LOCK");
+    xml.element("LOCKED", static_cast<std::int64_t>(facts.lock.level));
+    xml.close();
+  }
   write_template(xml, facts);
   write_chosen(xml, "MONITORING", vm.monitoring, kMonitoringKeys);
   write_chosen(xml, "USER_TEMPLATE", shown_user_attributes(facts), kUserKeys);

@@ -88,6 +88,7 @@ VmDocument vm_xml(const VmFacts& facts) {
   write_owner(xml, {vm.owner, vm.group, facts.names, vm.name});
   write_permissions(xml, vm.permissions);
   write_states(xml, vm);
+  write_lock(xml, facts.lock);
   write_monitoring(xml, vm);
   xml.empty("SCHED_ACTIONS");
   xml.attributes("TEMPLATE", shown_attributes(facts));

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "api/internal/methods.h"
+#include "api/internal/owned_methods.h"
 #include "snapshots/snapshot.h"
 
 namespace neph::api {
@@ -317,6 +318,7 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_image_methods(Registry<Call>& registry) {
+  add_lock_methods(registry, {"image", "IMAGE", ObjectKind::kImage});
   add_making(registry);
   add_changing(registry);
   add_snapshots(registry);

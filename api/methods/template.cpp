@@ -1,4 +1,5 @@
 #include "api/internal/methods.h"
+#include "api/internal/owned_methods.h"
 #include "compute/template_images.h"
 #include "compute/vm_template.h"
 
@@ -290,6 +291,7 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_template_methods(Registry<Call>& registry) {
+  add_lock_methods(registry, {"template", "TEMPLATE", ObjectKind::kTemplate});
   add_life_cycle(registry);
   add_attributes(registry);
   add_documents(registry);

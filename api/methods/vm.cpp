@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "api/internal/methods.h"
+#include "api/internal/owned_methods.h"
 
 namespace neph::api {
 namespace {
@@ -311,6 +312,7 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_vm_methods(Registry<Call>& registry) {
+  add_lock_methods(registry, {"vm", "VM", ObjectKind::kVm});
   add_life_cycle(registry);
   add_attributes(registry);
   add_documents(registry);

@@ -38,9 +38,10 @@ std::string shared_path_of(const compute::VmDisk& disk, SnapshotId set) {
 }
 std::string partial_path_of(const datastore::Image& image) { return image.source + ".part"; }
 
-Result<void> check_rights(db::Txn& txn, const access::Actor& actor, const compute::Vm& vm,
+namespace {
+
+Result<void> check_target(db::Txn& txn, const access::Actor& actor,
                           const datastore::Datastore& datastore) {
-  CHECK_OK(access::authorize(txn, actor, access::Op::kManage, compute::subject_of(vm)));
   access::Subject image;
   image.kind = access::Resource::kImage;
   image.owner = actor.user;
@@ -49,13 +50,23 @@ Result<void> check_rights(db::Txn& txn, const access::Actor& actor, const comput
   return access::authorize(txn, actor, access::Op::kUse, datastore::subject_of(datastore));
 }
 
+}  // namespace
+
+Result<void> check_rights(db::Txn& txn, const access::Actor& actor, const compute::Vm& vm,
+                          const datastore::Datastore& datastore) {
+  CHECK_OK(access::authorize(txn, actor, access::Op::kManage, compute::subject_of(vm)));
+  return check_target(txn, actor, datastore);
+}
+
 Result<void> check_rights_again(db::Txn& txn, const Snapshot& snapshot) {
   const auto owner = access::find_user(txn, snapshot.owner);
   if (!owner) return fail(Errc::kDenied, "its owner, user {}, is gone", snapshot.owner);
   if (!owner->is_enabled) return fail(Errc::kDenied, "its owner, {}, is disabled", owner->name);
   const auto actor = access::actor_of(*owner, GroupId{}, kDefaultUmask);
-  return check_rights(txn, actor, TRY(compute::find_vm(txn, snapshot.vm)),
-                      TRY(datastore::find_datastore(txn, snapshot.datastore)));
+  const auto vm = TRY(compute::find_vm(txn, snapshot.vm));
+  CHECK_OK(access::authorize_despite_lock(txn, actor, access::Op::kManage,
+                                          compute::subject_of(vm)));
+  return check_target(txn, actor, TRY(datastore::find_datastore(txn, snapshot.datastore)));
 }
 
 void save_provenance(db::Txn& txn, datastore::Image image, const Snapshot& snapshot) {

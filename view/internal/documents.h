@@ -92,6 +92,7 @@ struct ImageFacts {
   Ownership names;
   std::string datastore_name;
   RestorePoints restore_points;
+  access::Lock lock;
 };
 [[nodiscard]] std::string image_xml(const ImageFacts& facts);
 
@@ -124,6 +125,7 @@ struct SecurityGroupFacts {
 struct TemplateFacts {
   compute::VmTemplate vm_template;
   Ownership names;
+  access::Lock lock;
 };
 [[nodiscard]] std::string template_xml(const TemplateFacts& facts);
 
@@ -161,6 +163,7 @@ struct VmFacts {
   std::vector<snapshots::Snapshot> snapshots;   ///< of its disks, not over
   std::vector<text::Vector> security_rules;     ///< of the security groups of its NICs
   std::map<DiskId, RestorePoints> restore_points;  ///< of disks that have any
+  access::Lock lock;
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);
