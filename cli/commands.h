@@ -19,6 +19,8 @@ class App;
 namespace neph::cli {
 
 void add_vm_commands(CLI::App& group, Command& chosen);
+/// Verbs of `neph vm` that change a VM that exists: disks, NICs, size, place.
+void add_vm_change_commands(CLI::App& group, Command& chosen);
 void add_image_commands(CLI::App& group, Command& chosen);
 void add_template_commands(CLI::App& group, Command& chosen);
 void add_host_commands(CLI::App& group, Command& chosen);
