@@ -107,8 +107,9 @@ TEST_F(HotplugTest, APersistentImageIsWrittenToItselfAndStaysWhenItIsDetached) {
     ASSERT_TRUE(attach(id, fmt::format("IMAGE_ID=\"{}\"", made.value())));
     EXPECT_EQ(disks(id).back().path, source);
     EXPECT_EQ(files_of(id), std::vector<std::string>{"disk.0"});
+    const std::string target = disks(id).back().target;
     if (is_running) {
-      ASSERT_TRUE(world().guest_writes(compute::domain_name(id), "vdb", 5, 55));
+      ASSERT_TRUE(world().guest_writes(compute::domain_name(id), target, 5, 55)) << target;
     }
     ASSERT_TRUE(detach(id, static_cast<int>(disks(id).back().id.value)));
     EXPECT_EQ(disks(id).size(), 1u);

@@ -273,10 +273,20 @@ bool is_uncertain(const Vm& vm) {
   return is_busy(vm) || (vm.state == VmState::kActive && !is_running(vm));
 }
 
+/// The snapshot of a guest that is paused waits, and its layer is no more than intended.
+bool is_intended(db::Txn& txn, const Vm& vm, const VmDisk& disk) {
+  if (!is_paused_in_place(vm)) return false;
+  const auto open = snapshots::list_open_of_disk(txn, vm.id, disk.id);
+  return std::ranges::any_of(open, [](const Snapshot& snapshot) {
+    return snapshot.phase == snapshots::Phase::kPinning;
+  });
+}
+
 void check_layers(db::Txn& txn, const Vm& vm, const sim::Domain& domain, Complaints& complaints) {
   for (const VmDisk& disk : compute::list_disks(txn, vm.id)) {
     const sim::Disk* seen = domain.find_disk(disk.target);
     if (seen == nullptr || seen->path == compute::live_path(disk)) continue;
+    if (seen->path == disk.path && is_intended(txn, vm, disk)) continue;
     complain(complaints, "the guest of {} writes to {}, its row says {}", words_of(vm), seen->path,
              compute::live_path(disk));
   }

@@ -77,8 +77,8 @@ void Oracle::capture(db::Txn& txn, const Snapshot& snapshot, Known& known) {
   if (!disk) return complain(snapshot, "was captured of no disk");
   const auto rested =
       cloud_.world().find_rested(compute::domain_name(snapshot.vm), disk->target);
-  if (!rested) {
-    // A VM that could not boot so far.
+  if (!rested || changed_at_rest_.contains(snapshot.vm)) {
+    // A VM that could not boot so far, or a disk that its owner has changed since.
     known.content = cloud_.world().content_of(disk->path).value_or(sim::Content{});
     return;
   }

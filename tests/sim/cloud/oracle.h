@@ -21,6 +21,9 @@ class Oracle {
   void acknowledge_image(ImageId image) { images_.insert(image); }
   /// A user asked for it to go; from now on it may.
   void give_up(SnapshotId snapshot) { given_up_.insert(snapshot); }
+  /// A user asked for a disk to go back, or to grow: at rest it may show something else now than
+  /// what its guest left.
+  void change_at_rest(VmId vm) { changed_at_rest_.insert(vm); }
   void give_up_image(ImageId image) { images_given_up_.insert(image); }
 
   /// After every commit.
@@ -54,6 +57,7 @@ class Oracle {
   std::set<ImageId> images_;
   std::set<SnapshotId> given_up_;
   std::set<ImageId> images_given_up_;
+  std::set<VmId> changed_at_rest_;
 };
 
 }  // namespace neph::cloud

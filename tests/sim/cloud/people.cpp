@@ -89,6 +89,7 @@ class Person {
         {16, &Person::snapshot_hot},
         {16, &Person::snapshot_deferred},
         {22, &Person::steer_vm},
+        {14, &Person::change_vm},
         {10, &Person::end_vm},
         {8, &Person::change_mind},
         {6, &Person::delete_image},
@@ -104,6 +105,7 @@ class Person {
         {3, &Person::set_host},
         {3, &Person::give_vm_away},
         {3, &Person::declare_host_lost},
+        {6, &Person::move_vm},
         {2, &Person::create_vm},
     });
     const auto mine = look_up(cloud_, user_);
@@ -178,6 +180,31 @@ class Person {
   void rename_vm(const Belongings& mine) {
     if (const OwnVm* vm = any(mine.vms))
       cloud_.call(user_, "one.vm.rename", {number(vm->id), word(name("renamed"))});
+  }
+
+  void change_vm(const Belongings& mine) {
+    const OwnVm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    const auto id = number(vm->id);
+    const auto which = number(happens(75) ? 0 : cloud_.draw(3));
+    const auto point = number(cloud_.draw(3));
+    switch (cloud_.draw(10)) {
+      case 0: return cloud_.call(user_, "one.vm.attach", {id, word(disk(mine))});
+      case 1: return cloud_.call(user_, "one.vm.detach", {id, number(1 + cloud_.draw(2))});
+      case 2:
+        cloud_.oracle().change_at_rest(vm->id);
+        return cloud_.call(user_, "one.vm.diskresize",
+                           {id, which, word(std::to_string(20 + cloud_.draw(200)))});
+      case 3:
+        cloud_.oracle().change_at_rest(vm->id);
+        return cloud_.call(user_, "one.vm.disksnapshotrevert", {id, which, point});
+      case 4:
+      case 5: return cloud_.call(user_, "one.vm.disksnapshotdelete", {id, which, point});
+      case 6: return cloud_.call(user_, "one.vm.attachnic", {id, word("NIC=[BRIDGE=\"br0\"]")});
+      case 7: return cloud_.call(user_, "one.vm.detachnic", {id, number(cloud_.draw(2))});
+      default:
+        return cloud_.call(user_, "one.vm.disksnapshotcreate", {id, which, word(name("point"))});
+    }
   }
 
   // Snapshots.
@@ -352,6 +379,16 @@ class Person {
           return txn.value<HostId>("SELECT id FROM hosts WHERE name = ?", *name);
         });
     if (id) cloud_.call(user_, "neph.host.lost", {number(*id), word(*name)});
+  }
+
+  void move_vm(const Belongings&) {
+    const auto vm = somebodys_vm();
+    const auto host = cloud_.draw(cloud_.plan().hosts);
+    const bool is_live = happens(40);
+    const auto form = cloud_.draw(3);
+    if (vm)
+      cloud_.call(user_, "one.vm.migrate", {number(*vm), number(host), Value{is_live},
+                                            Value{happens(50)}, number(-1), number(form)});
   }
 
   void give_vm_away(const Belongings&) {
