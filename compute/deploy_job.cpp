@@ -32,7 +32,7 @@ Next give_up(db::Txn& txn, Vm& vm, Stand stand, const Error& error) {
 /// What a step answers when it could not do its work.
 Next after_error(db::Txn& txn, const Job& job, Vm& vm, Stand failed, const Error& error) {
   if (job.is_cancel_asked) {
-    return give_up(txn, vm, failed, {Errc::kConflict, "the operation was ended by recover", {}});
+    return give_up(txn, vm, failed, ended_by_recover());
   }
   const bool tries = may_pass(error) && job.attempt + 1 < kDeployAttempts;
   if (!tries) return give_up(txn, vm, failed, error);

@@ -40,7 +40,7 @@ Result<Work> plan_resize(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!disk) return jobs::at_once(settle_resize(txn, job, tl::unexpected(disk.error())));
   if (job.is_cancel_asked) {
     return jobs::at_once(
-        settle_resize(txn, job, fail(Errc::kConflict, "the operation was ended by recover")));
+        settle_resize(txn, job, tl::unexpected(ended_by_recover())));
   }
   auto bench = workbench(txn, tools, *vm);
   if (!bench) return jobs::at_once(settle_resize(txn, job, tl::unexpected(bench.error())));

@@ -22,11 +22,7 @@ using jobs::Next;
 using jobs::Work;
 
 constexpr Duration kDoubtPause{10'000};
-constexpr std::string_view kFile = "FILE";
-
 std::int64_t snapshot_of(const Job& job) { return std::stoll(job.args.get("SNAPSHOT")); }
-
-Error ended_by_recover() { return {Errc::kConflict, "the operation was ended by recover", {}}; }
 
 /// The layer that is written to from now on; a persistent disk's is its image's file.
 void go_on_with(db::Txn& txn, VmDisk& disk, const Layer& layer) {

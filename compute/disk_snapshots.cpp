@@ -39,7 +39,7 @@ Result<DiskSnapshot> find_snapshot_of(db::Txn& txn, const VmDisk& disk, std::int
               disk.id, disk.vm, id);
 }
 
-Result<void> check_room(db::Txn& txn, const Vm& vm, const VmDisk& disk) {
+Result<void> check_snapshot_room(db::Txn& txn, const Vm& vm, const VmDisk& disk) {
   const auto size = static_cast<double>(disk.size_mb);
   const auto image = datastore::find_image(txn, disk.image);
   if (!disk.is_persistent || !image) {
@@ -99,7 +99,7 @@ Result<std::int64_t> VmService::create_disk_snapshot(db::Txn& txn, UserId by, Vm
   CHECK_OK(check_kind(disk));
   CHECK_OK(check_files_free(vm));
   CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kAllowed, "get a snapshot"));
-  CHECK_OK(check_room(txn, vm, disk));
+  CHECK_OK(check_snapshot_room(txn, vm, disk));
   const std::int64_t number = datastore::take_disk_snapshot_number(txn, tree_of(disk));
   // Written down before it appears: whoever ends the VM removes it, and a start finds it.
   disk.overlay_path = internal::layer_path(disk, number);

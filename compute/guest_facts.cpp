@@ -90,7 +90,16 @@ bool is_in_doubt(const Vm& vm) {
   if (vm.state == VmState::kSuspended) return !vm.memory_path.empty();
   if (vm.state != VmState::kActive) return vm.state == VmState::kPoweroff;
   return vm.lcm == LcmState::kBootFailure || vm.lcm == LcmState::kBootUndeployFailure ||
-         vm.lcm == LcmState::kBootStoppedFailure;
+         vm.lcm == LcmState::kBootStoppedFailure || vm.lcm == LcmState::kBootMigrateFailure;
+}
+
+bool is_saving(db::Txn& txn, const Vm& vm) {
+  if (vm.state != VmState::kActive) return false;
+  if (vm.lcm == LcmState::kSaveSuspend || vm.lcm == LcmState::kSaveStop) return true;
+  if (vm.lcm != LcmState::kSaveMigrate || !vm.job.is_set()) return false;
+  // A guest that moves through its memory, and one that is powered off to move, show the same.
+  const auto job = jobs::find(txn, vm.job);
+  return job && job->kind == "vm.migrate";
 }
 
 std::string stopped_key(VmId vm) { return fmt::format("vm.stopped/{}", vm); }
@@ -132,8 +141,8 @@ void apply_off(db::Txn& txn, VmId id, StopReason reason, Instant at) {
     return stop_by_itself(txn, *vm, reason, at);
   }
   const HaltRow* halt = find_halt_by_shutdown(vm->lcm);
-  if (halt == nullptr || vm->rest_grade != Grade::kNone) return;
-  stop_as_asked(txn, *vm, *halt, reason, at);
+  const bool is_news = halt != nullptr && vm->rest_grade == Grade::kNone && !is_saving(txn, *vm);
+  if (is_news) stop_as_asked(txn, *vm, *halt, reason, at);
 }
 
 void apply_alive(db::Txn& txn, VmId id) {
@@ -186,13 +195,13 @@ void apply_host_lost(db::Txn& txn, VmId id, std::string_view host) {
   // A guest that is only paused has its memory in QEMU.
   const bool is_paused = vm->state == VmState::kSuspended && vm->memory_path.empty();
   if (vm->state != VmState::kActive && !is_paused) return;
-  const HaltRow* halt = is_paused ? nullptr : find_halt_by_shutdown(vm->lcm);
-  const bool is_saving = vm->lcm == LcmState::kSaveSuspend || vm->lcm == LcmState::kSaveStop;
+  const bool saves = is_saving(txn, *vm);
+  const HaltRow* halt = is_paused || saves ? nullptr : find_halt_by_shutdown(vm->lcm);
   const bool is_on = vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown;
   if (halt != nullptr) {
     if (vm->rest_grade != Grade::kNone) return;
     stop_as_asked(txn, *vm, *halt, StopReason::kFailed, txn.at());
-  } else if (is_paused || is_saving || is_on) {
+  } else if (is_paused || saves || is_on) {
     vm->memory_path.clear();
     stop_by_itself(txn, *vm, StopReason::kFailed, txn.at());
     put_error(*vm, txn.at(), fmt::format("its host {} was declared lost", host));

@@ -38,6 +38,9 @@ void set_stand(Vm& vm, Stand stand);
 /// USER_TEMPLATE/ERROR, with the time in front as OpenNebula has it.
 void put_error(Vm& vm, Instant at, const std::string& text);
 
+/// Whether a job saves the guest's memory to end it: that it goes off is no news then.
+[[nodiscard]] bool is_saving(db::Txn& txn, const Vm& vm);
+
 /// The last record, changed by `change` and stored; nothing when there is none.
 void change_history(db::Txn& txn, VmId vm,
                     const std::function<void(HistoryRecord&)>& change);

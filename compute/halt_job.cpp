@@ -5,6 +5,7 @@
 #include "compute/guest_facts.h"
 #include "compute/host.h"
 #include "compute/internal/changes.h"
+#include "compute/internal/moves.h"
 #include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
@@ -57,8 +58,6 @@ Next give_up_asking(db::Txn& txn, Vm& vm, Error error) {
 bool is_given_up(const Job& job) {
   return job.is_cancel_asked && row_of(job).target != HaltTarget::kDeleted;
 }
-Error ended_by_recover() { return {Errc::kConflict, "ended by recover", {}}; }
-
 bool is_too_late(const db::Txn& txn, const Job& job) {
   return !is_hard(job) && txn.at() >= instant_of(job, "DEADLINE_MS");
 }
@@ -220,7 +219,8 @@ void close(db::Txn& txn, const Job& job, const HaltRow& row) {
     }
     record.action = action;
     record.by_user = job.owner;
-    if (row.target == HaltTarget::kPoweroff) return;
+    // Of a move it ends only when the VM gets there.
+    if (row.target == HaltTarget::kPoweroff || row.target == HaltTarget::kMoved) return;
     record.epilog_ended = txn.at();
     record.ended = txn.at();
   });
@@ -255,6 +255,11 @@ Next settle_release(db::Txn& txn, const Job& job, const std::vector<DiskId>& hel
   }
   set_stand(*vm, {row.end, LcmState::kInit});
   vm->job = {};
+  if (row.target == HaltTarget::kMoved) {
+    const HistoryAction action = is_hard(job) ? row.hard : row.soft;
+    return start_there(txn, *vm, deploy_row(DeployMode::kNew), {target_host(job), action,
+                                                                job.owner});
+  }
   save_vm(txn, *vm);
   return jobs::done();
 }
@@ -264,7 +269,7 @@ Result<Work> plan_release(db::Txn& txn, const Job& job, const Tools& tools) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
   if (auto wait = wait_for_predecessor(txn, job)) return jobs::at_once(std::move(*wait));
-  if (row.target == HaltTarget::kPoweroff) {
+  if (row.target == HaltTarget::kPoweroff || row.target == HaltTarget::kMoved) {
     return jobs::at_once(settle_release(txn, job, {}, {}));
   }
   if (vm->lcm != row.epilog) {

@@ -107,8 +107,6 @@ Result<Work> plan_undo(db::Txn& txn, const Job& job, const Tools& tools) {
 
 // Detaching a disk.
 
-constexpr std::string_view kFile = "FILE";
-
 /// The VM is itself again as soon as its guest has let go; what is left are files.
 Next settle_detach(db::Txn& txn, const Job& job, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
@@ -140,7 +138,7 @@ Result<Work> plan_detach(db::Txn& txn, const Job& job, const Tools& tools) {
   const auto disk = find_disk(txn, vm->id, disk_of(job));
   if (job.is_cancel_asked) {
     return jobs::at_once(
-        settle_detach(txn, job, fail(Errc::kConflict, "the operation was ended by recover")));
+        settle_detach(txn, job, tl::unexpected(ended_by_recover())));
   }
   if (!disk || !changes_running(*vm)) return jobs::at_once(settle_detach(txn, job, {}));
   auto host = reach(txn, tools, vm->id);
@@ -208,7 +206,7 @@ Result<Work> plan_nic(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!vm) return jobs::at_once(jobs::cancelled());
   if (job.is_cancel_asked) {
     return jobs::at_once(
-        settle_nic(txn, job, fail(Errc::kConflict, "the operation was ended by recover")));
+        settle_nic(txn, job, tl::unexpected(ended_by_recover())));
   }
   const auto nic = find_nic(txn, vm->id, nic_of(job));
   if (!nic) return jobs::at_once(settle_nic(txn, job, {}));

@@ -109,6 +109,8 @@ constexpr std::array kTerminateAtRest = std::to_array<ActionRow>({
      active(LcmState::kCleanupDelete)},
     {Action::kTerminate, active(LcmState::kBootStoppedFailure), Course::kHalt,
      active(LcmState::kCleanupDelete)},
+    {Action::kTerminate, active(LcmState::kBootMigrateFailure), Course::kHalt,
+     active(LcmState::kCleanupDelete)},
     {Action::kTerminate, active(LcmState::kPrologResumeFailure), Course::kHalt,
      active(LcmState::kCleanupDelete)},
     {Action::kTerminate, active(LcmState::kPrologUndeployFailure), Course::kHalt,
@@ -129,6 +131,8 @@ constexpr std::array kDeploys = std::to_array<DeployRow>({
      LcmState::kBootSuspended, rest(VmState::kSuspended), "memory"},
     {DeployMode::kUnknown, "UNKNOWN", LcmState::kInit, kUnknown, LcmState::kBootUnknown, kUnknown,
      ""},
+    {DeployMode::kMigrated, "MIGRATED", LcmState::kInit, active(LcmState::kBootMigrateFailure),
+     LcmState::kBootMigrate, active(LcmState::kBootMigrateFailure), "memory"},
 });
 
 constexpr std::array kHalts = std::to_array<HaltRow>({
@@ -142,6 +146,8 @@ constexpr std::array kHalts = std::to_array<HaltRow>({
     {HaltTarget::kDeleted, "DELETED", LcmState::kCleanupDelete, LcmState::kCleanupDelete,
      VmState::kDone, active(LcmState::kEpilogFailure), HistoryAction::kDelete,
      HistoryAction::kDelete},
+    {HaltTarget::kMoved, "MOVED", LcmState::kSaveMigrate, LcmState::kInit, VmState::kPoweroff, kOff,
+     HistoryAction::kPoweroffMigrate, HistoryAction::kPoweroffHardMigrate},
 });
 
 constexpr auto kNew = DeployMode::kNew;
@@ -177,6 +183,10 @@ constexpr std::array kRecovers = std::to_array<RecoverRow>({
     {LcmState::kSaveStop, false, kNone, "save", kNone},
     {LcmState::kEpilogStop, false, kNone, "release", kNone},
     {LcmState::kEpilogStopFailure, true, kNone, "release", kNone},
+    {LcmState::kMigrate, false, kNone, "move", kNone},
+    {LcmState::kSaveMigrate, false, kNone, "ask", HaltTarget::kMoved},
+    {LcmState::kBootMigrate, false, DeployMode::kMigrated, "boot", kNone},
+    {LcmState::kBootMigrateFailure, true, DeployMode::kMigrated, "boot", kNone},
 });
 
 constexpr Stand kSuspended = rest(VmState::kSuspended);

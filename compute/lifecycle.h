@@ -56,7 +56,7 @@ struct ActionRow {
 [[nodiscard]] std::span<const ActionRow> action_rows();
 
 /// A way to a running guest: the states while it goes, and where it ends when a step fails.
-enum class DeployMode { kNew, kStopped, kUndeployed, kPoweroff, kSuspended, kUnknown };
+enum class DeployMode { kNew, kStopped, kUndeployed, kPoweroff, kSuspended, kUnknown, kMigrated };
 struct DeployRow {
   DeployMode mode;
   std::string_view name;          ///< as the job's argument MODE
@@ -71,7 +71,7 @@ struct DeployRow {
 [[nodiscard]] std::span<const DeployRow> deploy_rows();
 
 /// A way to a guest that is off.
-enum class HaltTarget { kPoweroff, kUndeployed, kDone, kDeleted };
+enum class HaltTarget { kPoweroff, kUndeployed, kDone, kDeleted, kMoved };
 struct HaltRow {
   HaltTarget target;
   std::string_view name;          ///< as the job's argument TARGET

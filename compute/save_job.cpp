@@ -67,7 +67,7 @@ Result<Work> plan_save(db::Txn& txn, const Job& job, const Tools& tools) {
   if (!vm) return jobs::at_once(jobs::cancelled());
   if (job.is_cancel_asked) {
     return jobs::at_once(
-        back_to_running(txn, *vm, {Errc::kConflict, "ended by recover", {}}));
+        back_to_running(txn, *vm, ended_by_recover()));
   }
   if (auto wait = wait_for_disks(txn, *vm)) return jobs::at_once(std::move(*wait));
   auto host = reach(txn, tools, job.vm);

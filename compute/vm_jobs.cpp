@@ -2,6 +2,7 @@
 
 #include "compute/host.h"
 #include "compute/internal/changes.h"
+#include "compute/internal/moves.h"
 #include "compute/internal/proof.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
@@ -37,6 +38,7 @@ JobId enqueue_halt(db::Txn& txn, const Vm& vm, const NewHalt& ask) {
   job.args.set("TARGET", std::string(halt_row(ask.target).name));
   job.args.set("HARD", ask.is_hard ? "YES" : "NO");
   job.args.set("DEADLINE_MS", fmt::format("{}", ask.deadline.ms));
+  if (ask.to.is_set()) job.args.set(kTargetHost, fmt::format("{}", ask.to));
   if (ask.after.is_set()) job.args.set("AFTER", fmt::format("{}", ask.after));
   return jobs::enqueue(txn, job);
 }
@@ -84,7 +86,7 @@ JobId enqueue_undefine(db::Txn& txn, const Vm& vm, HostId host) {
 std::vector<jobs::KindSpec> vm_job_kinds(Tools tools) {
   std::vector<jobs::KindSpec> kinds{deploy_kind(tools), halt_kind(tools),   sweep_kind(tools),
                                     save_kind(tools),   reboot_kind(tools), look_kind(tools),
-                                    undefine_kind(tools)};
+                                    undefine_kind(tools), migrate_kind(tools)};
   for (auto more : {&hotplug_kinds, &disk_change_kinds, &disk_snapshot_kinds}) {
     for (auto& kind : more(tools)) kinds.push_back(std::move(kind));
   }

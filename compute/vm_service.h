@@ -85,6 +85,20 @@ class VmService {
   Result<void> update_conf(db::Txn& txn, const access::Actor& actor, VmId vm,
                            const text::Template& ask, bool is_append);
 
+  /// How a guest that runs gets to another host; one that is off only changes its place.
+  enum class MigrateForm { kSave = 0, kPoweroff = 1, kPoweroffHard = 2, kLive = 3 };
+  struct MigrateAsk {
+    VmId vm;
+    HostId host;
+    MigrateForm form = MigrateForm::kSave;
+    HostRoom room = HostRoom::kIgnored;
+    DatastoreId system_datastore;  ///< unset, or where the VM is: files do not move
+  };
+  /// The VM goes on on another host that sees the same files. What fails leaves it where it was:
+  /// running, or off with its memory saved. Armed snapshots stay armed, except where the guest is
+  /// powered off on the way. Refused while a snapshot reads one of its disks, naming it.
+  Result<void> migrate(db::Txn& txn, UserId by, const MigrateAsk& ask);
+
   /// vm.deploy, vm.halt, vm.save, vm.reboot, vm.look, vm.sweep, vm.undefine, and those of
   /// changes.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;

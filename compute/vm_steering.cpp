@@ -45,7 +45,8 @@ std::optional<Action> action_again(const jobs::Job& job) {
   if (job.kind == "vm.save") return job.args.is_yes("STOP") ? Action::kStop : Action::kSuspend;
   if (job.kind != "vm.halt") return std::nullopt;
   const HaltRow* row = find_halt_row(job.args.get("TARGET"));
-  if (row == nullptr) return std::nullopt;
+  // A move is asked for again by whoever still wants it, to whatever host.
+  if (row == nullptr || row->target == HaltTarget::kMoved) return std::nullopt;
   return action_of(*row, job.args.is_yes("HARD"));
 }
 
@@ -111,6 +112,9 @@ Result<void> VmService::cancel_job(db::Txn& txn, const jobs::Job& job) {
   const auto refuse = [&](std::string_view why) -> Result<void> {
     return tl::unexpected(cannot_cancel(job, why));
   };
+  const Vm vm = TRY(find_vm(txn, job.vm));
+  const bool is_change = vm.job == job.id && rest_after_change(stand_of(vm)).has_value();
+  if (is_change || job.kind == "vm.migrate") return jobs::ask_cancel(txn, job.id);
   if (job.kind == "vm.deploy") return jobs::ask_cancel(txn, job.id);
   if (job.kind == "vm.save" || job.kind == "vm.halt") {
     if (job.args.get("TARGET") == halt_row(HaltTarget::kDeleted).name) {

@@ -44,6 +44,14 @@ struct UpdateConf {
   std::string content;
   std::int64_t update_type = 0;
 };
+struct MigrateVm {
+  VmId vm;
+  HostId host;
+  bool live = false;
+  bool enforce = false;
+  DatastoreId datastore;
+  std::int64_t form = 0;
+};
 struct BackupVm {
   VmId vm;
   DatastoreId datastore;
@@ -188,6 +196,28 @@ Result<VmId> back_up(Call&, const BackupVm&) { return no_backups(); }
 Result<VmId> cancel_backup(Call&, const CancelBackup&) { return no_backups(); }
 Result<VmId> restore(Call&, const RestoreVm&) { return no_backups(); }
 
+Result<void> may_use_target(Call& call, const MigrateVm& ask) {
+  CHECK_OK(need(call, Op::kManage, ObjectKind::kHost, ask.host));
+  if (!ask.datastore.is_set()) return {};
+  return need(call, Op::kUse, ObjectKind::kDatastore, ask.datastore);
+}
+
+Result<VmId> migrate_vm(Call& call, const MigrateVm& ask) {
+  using Vms = compute::VmService;
+  if (ask.form < 0 || ask.form > static_cast<std::int64_t>(Vms::MigrateForm::kPoweroffHard)) {
+    return fail(Errc::kWrongState,
+                "migration type {} is unknown: 0 saves, 1 powers off, 2 powers off hard", ask.form);
+  }
+  Vms::MigrateAsk move;
+  move.vm = ask.vm;
+  move.host = ask.host;
+  move.form = ask.live ? Vms::MigrateForm::kLive : static_cast<Vms::MigrateForm>(ask.form);
+  move.room = ask.enforce ? Vms::HostRoom::kEnforced : Vms::HostRoom::kIgnored;
+  move.system_datastore = ask.datastore;
+  CHECK_OK(call.services().vms.migrate(call.txn(), call.actor().user, move));
+  return ask.vm;
+}
+
 void add_devices(Registry<Call>& registry) {
   registry.add({
       method("one.vm.attach", &attach_disk)
@@ -287,6 +317,19 @@ void add_machine(Registry<Call>& registry) {
   });
 }
 
+void add_moves(Registry<Call>& registry) {
+  registry.add({method("one.vm.migrate", &migrate_vm)
+                    .writes()
+                    .args("vm", "host", "live", "enforce", "datastore", "type")
+                    .required(3)
+                    .needs("ADMIN VM", on_vm<Op::kAdmin>)
+                    .needs("MANAGE HOST, USE of another DATASTORE", &may_use_target)
+                    .doc("Moves a VM that runs, is powered off or suspended to another host: live, "
+                         "or by type 0 through its memory, 1 powered off, 2 powered off hard. With "
+                         "enforce, only if the host has the capacity. Files stay where they are.")
+                    .answers("id of the VM")});
+}
+
 void add_backups(Registry<Call>& registry) {
   registry.add({
       method("one.vm.backup", &back_up)
@@ -319,6 +362,7 @@ void add_vm_change_methods(Registry<Call>& registry) {
   add_devices(registry);
   add_disk_snapshots(registry);
   add_machine(registry);
+  add_moves(registry);
   add_backups(registry);
 }
 

@@ -82,6 +82,8 @@ JobId enqueue_context(db::Txn& txn, const Vm& vm, UserId by);
 using PlanStep = Result<jobs::Work> (*)(db::Txn&, const jobs::Job&, const Tools&);
 [[nodiscard]] jobs::StepSpec change_step(std::string name, Tools tools, PlanStep plan);
 
+/// Of a job with a step "remove": a file that it deletes.
+inline constexpr std::string_view kFile = "FILE";
 /// Step "remove": deletes the files named by the job's arguments FILE; the VM goes on without it.
 [[nodiscard]] jobs::StepSpec remove_step(Tools tools);
 

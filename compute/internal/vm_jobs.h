@@ -29,6 +29,7 @@ struct NewHalt {
   Instant deadline;   ///< of a soft one: then the guest has not obeyed
   JobId after;        ///< a job that must be over first
   UserId by;
+  HostId to;          ///< where the guest goes on, of HaltTarget::kMoved
 };
 JobId enqueue_halt(db::Txn& txn, const Vm& vm, const NewHalt& ask);
 /// A soft halt under way becomes a hard one.
@@ -67,6 +68,10 @@ void abandon(db::Txn& txn, const jobs::Job& job, const Error& error);
 /// Where the memory of a saved VM goes, in its directory.
 [[nodiscard]] std::string memory_path_in(const std::string& directory);
 
+/// Why a job ends whose cancelling was asked for.
+[[nodiscard]] inline Error ended_by_recover() {
+  return {Errc::kConflict, "the operation was ended by recover", {}};
+}
 /// Errors that may pass by themselves.
 [[nodiscard]] bool may_pass(const Error& error);
 

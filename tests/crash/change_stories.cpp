@@ -1,4 +1,5 @@
 #include "compute/disk_tree.h"
+#include "compute/host.h"
 #include "datastore/disk_snapshots.h"
 #include "tests/crash/story.h"
 
@@ -79,11 +80,11 @@ Step a_vm_with_context() {
   });
 }
 
-/// The `number`th restore point of a disk.
-Step takes_point(std::size_t number, DiskId disk = DiskId{0}) {
+/// The `number`th restore point of disk 0.
+Step takes_point(std::size_t number) {
   return asks([=](Stage& stage, db::Txn& txn) -> Result<void> {
-    if (points_of(txn, stage.vm_id, disk).size() >= number) return {};
-    TRY(stage.daemon().vms.create_disk_snapshot(txn, UserId{0}, stage.vm_id, disk, "point"));
+    if (points_of(txn, stage.vm_id, DiskId{0}).size() >= number) return {};
+    TRY(stage.daemon().vms.create_disk_snapshot(txn, UserId{0}, stage.vm_id, DiskId{0}, "point"));
     return {};
   });
 }
@@ -100,7 +101,7 @@ Step deletes_point(std::int64_t point) {
   });
 }
 
-/// A VM whose disk 1 is the persistent image "made".
+/// A VM whose disk 0 is the persistent image "made".
 Step a_vm_with_persistent_disk() {
   return does([](Stage& stage) {
     const auto made = stage.run<ImageId>([&](db::Txn& txn) {
@@ -120,6 +121,32 @@ Step changes_image(ImageChange change, std::int64_t point) {
   return asks([=](Stage& stage, db::Txn& txn) {
     return stage.daemon().images.change_snapshots(txn, stage.image_named(txn, "made"), change,
                                                   point);
+  });
+}
+
+Step a_second_host() {
+  return does([](Stage& stage) {
+    stage.world().add_host("node2", {});
+    const auto made = stage.run<HostId>([&](db::Txn& txn) {
+      return stage.daemon().hosts.allocate(txn, "node2", "dummy", "dummy", ClusterId{0});
+    });
+    NEPH_ASSERT(made.has_value());
+    stage.pass(Duration{60'000});
+  });
+}
+
+/// To the other one of two hosts, once.
+Step moves(compute::VmService::MigrateForm form) {
+  return asks([form](Stage& stage, db::Txn& txn) -> Result<void> {
+    if (compute::list_history(txn, stage.vm_id).size() > 1) return {};
+    const HostId here = compute::find_vm(txn, stage.vm_id)->host;
+    compute::VmService::MigrateAsk ask;
+    ask.vm = stage.vm_id;
+    for (const HostId host : compute::list_hosts(txn)) {
+      if (host != here) ask.host = host;
+    }
+    ask.form = form;
+    return stage.daemon().vms.migrate(txn, UserId{0}, ask);
   });
 }
 
@@ -207,10 +234,24 @@ std::vector<Story> point_stories() {
        {takes_point(1), writes(0, 3, 33), snaps(snapshots::Kind::kHot), deletes_point(0)},
        {vm_is("RUNNING"), snapshot_is("ready"), has_points(0)}},
       {"restore points of an image are changed", {a_vm_with_persistent_disk()},
-       {takes_point(1, DiskId{1}), takes_point(2, DiskId{1}), acts(Action::kTerminate),
+       {takes_point(1), takes_point(2), acts(Action::kTerminate),
         changes_image(ImageChange::kRevert, 0), changes_image(ImageChange::kDelete, 1),
         changes_image(ImageChange::kFlatten, 0)},
        {image_is("made", ImageState::kReady), vm_has_no_files()}},
+  };
+}
+
+std::vector<Story> move_stories() {
+  using Form = compute::VmService::MigrateForm;
+  const auto runs = vm_is("RUNNING");
+  const std::vector<Step> before{a_second_host(), a_vm()};
+  return {
+      {"a guest moves live", before, {moves(Form::kLive), writes(0, 3, 33)}, {runs}},
+      {"a guest moves through its memory", before, {moves(Form::kSave)}, {runs}},
+      {"a guest moves powered off", before, {moves(Form::kPoweroff)}, {runs}},
+      {"a guest with an armed snapshot moves", before,
+       {snaps(snapshots::Kind::kDeferred), moves(Form::kLive), acts(Action::kPoweroff)},
+       {vm_is("POWEROFF"), snapshot_is("ready")}},
   };
 }
 
@@ -218,7 +259,8 @@ std::vector<Story> point_stories() {
 
 std::vector<Story> change_stories() {
   std::vector<Story> all = device_stories();
-  for (Story& story : point_stories()) all.push_back(std::move(story));
+  for (auto* some : {&point_stories, &move_stories})
+    for (Story& story : some()) all.push_back(std::move(story));
   return all;
 }
 

@@ -19,7 +19,7 @@ constexpr Duration kUnplugLimit{20'000};
 constexpr Duration kUnplugPause{250};
 constexpr int kAskEvery = 20;
 
-std::string text_of(const pugi::xml_document& document) {
+std::string xml_text_of(const pugi::xml_document& document) {
   std::ostringstream xml;
   document.first_child().print(xml, "", pugi::format_raw);
   return xml.str();
@@ -28,7 +28,7 @@ std::string text_of(const pugi::xml_document& document) {
 std::string nic_xml(const NicSpec& nic) {
   pugi::xml_document document;
   add_nic(document, nic);
-  return text_of(document);
+  return xml_text_of(document);
 }
 
 using DeviceXml = std::function<Result<std::string>()>;
@@ -71,7 +71,7 @@ Result<void> attach_disk(virDomainPtr domain, const DiskSpec& disk) {
   }
   pugi::xml_document document;
   CHECK_OK(add_disk(document, disk, live.machine));
-  const std::string xml = text_of(document);
+  const std::string xml = xml_text_of(document);
   if (virDomainAttachDeviceFlags(domain, xml.c_str(), kLiveAndDefinition) == 0) return {};
   return Refusal().of("Disk {} cannot be attached to {}.", disk.target, name_of(domain));
 }
@@ -110,7 +110,7 @@ Result<void> update_nic(virDomainPtr domain, const NicSpec& nic) {
   if (!document.load_string(live.c_str()))
     return fail(Errc::kInternal, "libvirt's description of a NIC cannot be read.");
   set_nic_source(document.first_child(), nic);
-  const std::string xml = text_of(document);
+  const std::string xml = xml_text_of(document);
   if (virDomainUpdateDeviceFlags(domain, xml.c_str(), kLiveAndDefinition) == 0) return {};
   return Refusal().of("NIC {} of {} cannot be changed.", nic.mac, name_of(domain));
 }

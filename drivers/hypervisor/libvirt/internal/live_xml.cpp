@@ -27,14 +27,14 @@ LiveDisk read_disk(const pugi::xml_node& node) {
   return disk;
 }
 
-std::string lower(std::string text) {
+std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
   return text;
 }
 
 std::string mac_of(const pugi::xml_node& nic) {
-  return lower(nic.child("mac").attribute("address").value());
+  return lower_case(nic.child("mac").attribute("address").value());
 }
 
 Result<std::string> device_xml_of(virDomainPtr domain, const char* tag,
@@ -56,7 +56,7 @@ Result<std::string> device_xml_of(virDomainPtr domain, const char* tag,
 }  // namespace
 
 bool LiveDomain::has_nic(const std::string& mac) const {
-  return std::find(macs.begin(), macs.end(), lower(mac)) != macs.end();
+  return std::find(macs.begin(), macs.end(), lower_case(mac)) != macs.end();
 }
 
 Result<std::string> disk_xml_of(virDomainPtr domain, const std::string& target) {
@@ -67,7 +67,7 @@ Result<std::string> disk_xml_of(virDomainPtr domain, const std::string& target) 
 
 Result<std::string> nic_xml_of(virDomainPtr domain, const std::string& mac) {
   return device_xml_of(domain, "interface",
-                       [&](const pugi::xml_node& node) { return mac_of(node) == lower(mac); });
+                       [&](const pugi::xml_node& node) { return mac_of(node) == lower_case(mac); });
 }
 
 int LiveDisk::find(const std::string& path) const {
