@@ -145,7 +145,8 @@ Result<void> ImageService::change_snapshots(db::Txn& txn, ImageId id, SnapshotCh
                 id, name_of(shown));
   }
   const auto snapshot = find_disk_snapshot(txn, tree_of(id), snapshot_id);
-  if (!snapshot) return fail(Errc::kWrongState, "Image {} has no snapshot {}", id, snapshot_id);
+  if (!snapshot)
+    return fail(Errc::kWrongState, "Snapshot {} of image {} does not exist", snapshot_id, id);
   if (change == SnapshotChange::kDelete) CHECK_OK(check_deletable(txn, id, *snapshot));
   jobs::NewJob job;
   job.kind = "image.snapshot";
