@@ -8,7 +8,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kActionCode = 2048;
 constexpr int kInternalCode = 8192;
 
 struct ChangeVm {
@@ -51,20 +50,6 @@ struct MigrateVm {
   bool enforce = false;
   DatastoreId datastore;
   std::int64_t form = 0;
-};
-struct BackupVm {
-  VmId vm;
-  DatastoreId datastore;
-  bool reset = false;
-};
-struct CancelBackup {
-  VmId vm;
-};
-struct RestoreVm {
-  VmId vm;
-  ImageId image;
-  std::int64_t increment = -1;
-  DiskId disk;
 };
 
 struct CreateDiskSnapshot {
@@ -183,18 +168,6 @@ Result<VmId> update_conf(Call& call, const UpdateConf& ask) {
   CHECK_OK(call.services().vms.update_conf(call.txn(), call.actor(), ask.vm, content, appends));
   return ask.vm;
 }
-
-// What is not provided says so.
-
-tl::unexpected<Error> no_backups() {
-  return fail(Errc::kWrongState,
-              "Backups are not provided: save the disks with one.vm.disksaveas or "
-              "neph.snapshot.create");
-}
-
-Result<VmId> back_up(Call&, const BackupVm&) { return no_backups(); }
-Result<VmId> cancel_backup(Call&, const CancelBackup&) { return no_backups(); }
-Result<VmId> restore(Call&, const RestoreVm&) { return no_backups(); }
 
 Result<void> may_use_target(Call& call, const MigrateVm& ask) {
   CHECK_OK(need(call, Op::kManage, ObjectKind::kHost, ask.host));
@@ -330,32 +303,6 @@ void add_moves(Registry<Call>& registry) {
                     .answers("id of the VM")});
 }
 
-void add_backups(Registry<Call>& registry) {
-  registry.add({
-      method("one.vm.backup", &back_up)
-          .writes()
-          .args("vm", "datastore", "reset")
-          .required(1)
-          .needs("ADMIN VM", on_vm<Op::kAdmin>)
-          .doc("Not provided: always refused.")
-          .answers("nothing"),
-      method("one.vm.backupcancel", &cancel_backup)
-          .writes()
-          .args("vm")
-          .needs("ADMIN VM", on_vm<Op::kAdmin>)
-          .legacy_code(Errc::kWrongState, kInternalCode)
-          .doc("Not provided: always refused.")
-          .answers("nothing"),
-      method("one.vm.restore", &restore)
-          .writes()
-          .args("vm", "image", "increment", "disk")
-          .needs("ADMIN VM", on_vm<Op::kAdmin>)
-          .legacy_code(Errc::kWrongState, kActionCode)
-          .doc("Not provided: always refused.")
-          .answers("nothing"),
-  });
-}
-
 }  // namespace
 
 void add_vm_change_methods(Registry<Call>& registry) {
@@ -363,7 +310,6 @@ void add_vm_change_methods(Registry<Call>& registry) {
   add_disk_snapshots(registry);
   add_machine(registry);
   add_moves(registry);
-  add_backups(registry);
 }
 
 }  // namespace neph::api
