@@ -17,7 +17,7 @@ void ProgressBoard::erase(JobId job) {
   rows_.erase(job);
 }
 
-void ProgressBoard::hold_back(std::map<JobId, std::string> reasons) {
+void ProgressBoard::hold_back(HeldBack reasons) {
   const std::lock_guard lock(mutex_);
   held_back_.swap(reasons);
 }
@@ -26,7 +26,7 @@ std::optional<ProgressBoard::Entry> ProgressBoard::find(JobId job) const {
   const Duration now = clock_.monotonic();
   const std::lock_guard lock(mutex_);
   if (const auto held = held_back_.find(job); held != held_back_.end())
-    return Entry{.held_back = held->second};
+    return Entry{.held_back = *held->second};
   const auto found = rows_.find(job);
   if (found == rows_.end()) return std::nullopt;
   const Row& row = found->second;

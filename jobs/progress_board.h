@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -26,8 +27,9 @@ class ProgressBoard {
 
   void report(JobId job, Bytes done, Bytes total);
   void erase(JobId job);
-  /// All that could begin and lack a slot, with the reason, in place of those before.
-  void hold_back(std::map<JobId, std::string> reasons);
+  /// All that could begin and lack a slot, in place of those before; many share one reason.
+  using HeldBack = std::map<JobId, std::shared_ptr<const std::string>>;
+  void hold_back(HeldBack reasons);
   [[nodiscard]] std::optional<Entry> find(JobId job) const;
 
  private:
@@ -39,7 +41,7 @@ class ProgressBoard {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::map<JobId, Row> rows_;
-  std::map<JobId, std::string> held_back_;
+  HeldBack held_back_;
 };
 
 }  // namespace neph::jobs

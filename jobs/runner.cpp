@@ -169,12 +169,15 @@ std::vector<JobId> Runner::choose(db::Txn& txn) const {
   std::vector<JobId> chosen;
   if (!has_thread()) return chosen;
   std::map<Place, int> free;
-  std::map<JobId, std::string> held_back;
+  ProgressBoard::HeldBack held_back;
+  std::map<Place, std::shared_ptr<const std::string>> reasons;
   for (const Ranked& next : rank(list_runnable(txn))) {
     if (next.place.slot != Slot::kNone) {
       int& left = free.try_emplace(next.place, free_slots(next.place)).first->second;
       if (left <= 0) {
-        held_back.emplace(next.id, why_full(next.place));
+        auto& reason = reasons[next.place];
+        if (!reason) reason = std::make_shared<const std::string>(why_full(next.place));
+        held_back.emplace(next.id, reason);
         continue;
       }
       --left;
