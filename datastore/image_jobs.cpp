@@ -324,9 +324,9 @@ void start_making(db::Txn& txn, Image image, const MakeOrder& order, UserId owne
 }
 
 jobs::KindSpec make_kind(const std::string& name, const DriverCatalogue& drivers) {
-  const auto step = [&drivers](const std::string& word, jobs::Slot slot, auto plan) {
-    return jobs::StepSpec{.name = word, .slot = slot,
-                          .stall = word == "publish" ? kPublishStall : kStall,
+  const auto step = [&drivers](std::string word, jobs::Slot slot, auto plan,
+                               Duration stall = kStall) {
+    return jobs::StepSpec{.name = std::move(word), .slot = slot, .stall = stall,
                           .plan = [&drivers, plan](db::Txn& txn, const Job& job) {
                             return plan(txn, drivers, job);
                           }};
@@ -334,7 +334,7 @@ jobs::KindSpec make_kind(const std::string& name, const DriverCatalogue& drivers
   return {name,
           {step("check", jobs::Slot::kNone, &plan_check),
            step("copy", jobs::Slot::kCopy, &plan_copy),
-           step("publish", jobs::Slot::kNone, &plan_publish),
+           step("publish", jobs::Slot::kNone, &plan_publish, kPublishStall),
            step("make", jobs::Slot::kNone, &plan_make),
            step("adopt", jobs::Slot::kNone, &plan_adopt),
            step("undo", jobs::Slot::kNone, &plan_undo)}};
