@@ -134,20 +134,7 @@ Next settle_saved(db::Txn& txn, const Job& job, Result<void> outcome) {
 }
 
 Result<Work> plan_through_memory(db::Txn& txn, const Job& job, const Tools& tools) {
-  auto vm = find_own_vm(txn, job);
-  if (!vm) return jobs::at_once(jobs::cancelled());
-  if (job.is_cancel_asked) return jobs::at_once(stay(txn, *vm, ended_by_recover()));
-  if (auto wait = wait_for_disks(txn, *vm)) return jobs::at_once(std::move(*wait));
-  auto host = reach(txn, tools, job.vm);
-  if (!host) return jobs::at_once(stay(txn, *vm, host.error()));
-  const auto plan = plan_of(txn, job.vm);
-  if (!plan) return jobs::at_once(stay(txn, *vm, plan.error()));
-  vm->memory_path = memory_path_in(plan->directory);
-  save_vm(txn, *vm);
-  return Work{[host = *host, path = vm->memory_path](Progress&) {
-                return host.driver->ensure_saved(host.domain, path);
-              },
-              settle_saved};
+  return plan_saving(txn, job, tools, {stay, settle_saved});
 }
 
 jobs::StepSpec move_step(std::string name, Tools tools,

@@ -63,23 +63,7 @@ Next settle_save(db::Txn& txn, const Job& job, Result<void> outcome) {
 }
 
 Result<Work> plan_save(db::Txn& txn, const Job& job, const Tools& tools) {
-  auto vm = find_own_vm(txn, job);
-  if (!vm) return jobs::at_once(jobs::cancelled());
-  if (job.is_cancel_asked) {
-    return jobs::at_once(
-        back_to_running(txn, *vm, ended_by_recover()));
-  }
-  if (auto wait = wait_for_disks(txn, *vm)) return jobs::at_once(std::move(*wait));
-  auto host = reach(txn, tools, job.vm);
-  if (!host) return jobs::at_once(back_to_running(txn, *vm, host.error()));
-  const auto plan = plan_of(txn, job.vm);
-  if (!plan) return jobs::at_once(back_to_running(txn, *vm, plan.error()));
-  vm->memory_path = memory_path_in(plan->directory);
-  save_vm(txn, *vm);
-  return Work{[host = *host, path = vm->memory_path](Progress&) {
-                return host.driver->ensure_saved(host.domain, path);
-              },
-              settle_save};
+  return plan_saving(txn, job, tools, {back_to_running, settle_save});
 }
 
 Next settle_stop(db::Txn& txn, const Job& job, Result<void> outcome) {
@@ -179,6 +163,23 @@ jobs::StepSpec step(std::string name, Tools tools,
 }
 
 }  // namespace
+
+Result<Work> plan_saving(db::Txn& txn, const Job& job, const Tools& tools, Saving saving) {
+  auto vm = find_own_vm(txn, job);
+  if (!vm) return jobs::at_once(jobs::cancelled());
+  if (job.is_cancel_asked) return jobs::at_once(saving.give_up(txn, *vm, ended_by_recover()));
+  if (auto wait = wait_for_disks(txn, *vm)) return jobs::at_once(std::move(*wait));
+  auto host = reach(txn, tools, job.vm);
+  if (!host) return jobs::at_once(saving.give_up(txn, *vm, host.error()));
+  const auto plan = plan_of(txn, job.vm);
+  if (!plan) return jobs::at_once(saving.give_up(txn, *vm, plan.error()));
+  vm->memory_path = memory_path_in(plan->directory);
+  save_vm(txn, *vm);
+  return Work{[host = *host, path = vm->memory_path](Progress&) {
+                return host.driver->ensure_saved(host.domain, path);
+              },
+              saving.settle};
+}
 
 jobs::KindSpec save_kind(Tools tools) {
   return {"vm.save", {step("save", tools, plan_save), step("release", tools, plan_stop)}};

@@ -65,6 +65,14 @@ void abandon(db::Txn& txn, const jobs::Job& job, const Error& error);
 /// be pinned first, a fold under way. Written into the VM for people to read.
 [[nodiscard]] std::optional<jobs::Next> wait_for_disks(db::Txn& txn, Vm& vm);
 
+/// What a job that saves a guest's memory does with the VM.
+struct Saving {
+  jobs::Next (*give_up)(db::Txn& txn, Vm& vm, const Error& why);  ///< before anything was saved
+  jobs::Next (*settle)(db::Txn& txn, const jobs::Job& job, Result<void> outcome);
+};
+/// The plan of saving it to the VM's directory.
+[[nodiscard]] Result<jobs::Work> plan_saving(db::Txn& txn, const jobs::Job& job,
+                                             const Tools& tools, Saving saving);
 /// Where the memory of a saved VM goes, in its directory.
 [[nodiscard]] std::string memory_path_in(const std::string& directory);
 
