@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 namespace neph::daemon {
 namespace {
 
@@ -14,32 +16,18 @@ namespace fs = std::filesystem;
 
 constexpr mode_t kOthers = 0077;
 
-class File {
- public:
-  explicit File(int number) : number_(number) {}
-  ~File() {
-    if (number_ >= 0) ::close(number_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 Result<void> write_new(const fs::path& file, const std::string& text, mode_t mode) {
   ::unlink(file.c_str());  // of a start that was cut off
-  const File out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (out.number() < 0) return fail_errno("create", file);
-  if (::fchmod(out.number(), mode) != 0) return fail_errno("set the mode of", file);
+  const Fd out(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (out.get() < 0) return fail_errno("create", file);
+  if (::fchmod(out.get(), mode) != 0) return fail_errno("set the mode of", file);
   for (std::size_t done = 0; done < text.size();) {
-    const ssize_t wrote = ::write(out.number(), text.data() + done, text.size() - done);
+    const ssize_t wrote = ::write(out.get(), text.data() + done, text.size() - done);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote <= 0) return fail_errno("write", file);
     done += static_cast<std::size_t>(wrote);
   }
-  if (::fsync(out.number()) != 0) return fail_errno("sync", file);
+  if (::fsync(out.get()) != 0) return fail_errno("sync", file);
   return {};
 }
 
@@ -50,20 +38,24 @@ tl::unexpected<Error> fail_errno(std::string_view what, const fs::path& file) {
                       file.string());
 }
 
+Result<void> sync_directory(const fs::path& directory) {
+  const Fd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0) return fail_errno("open", directory);
+  if (::fsync(opened.get()) != 0) return fail_errno("sync", directory);
+  return {};
+}
+
 Result<void> replace_file(const fs::path& file, const std::string& text, Readers readers) {
   fs::path fresh = file;
   fresh += ".new";
   CHECK_OK(write_new(fresh, text, readers == Readers::kOwner ? 0600 : 0644));
   if (::rename(fresh.c_str(), file.c_str()) != 0) return fail_errno("replace", file);
-  const File directory(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0 || ::fsync(directory.number()) != 0)
-    return fail_errno("sync", file.parent_path());
-  return {};
+  return sync_directory(file.parent_path());
 }
 
 Result<void> ensure_private_file(const fs::path& file) {
-  const File made(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (made.number() < 0) return fail_errno("open", file);
+  const Fd made(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (made.get() < 0) return fail_errno("open", file);
   return {};
 }
 

@@ -17,6 +17,9 @@ namespace neph::daemon {
 [[nodiscard]] tl::unexpected<Error> fail_errno(std::string_view what,
                                                const std::filesystem::path& file);
 
+/// What was renamed or removed in it stays so after a power cut.
+[[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory);
+
 enum class Readers { kOwner, kAll };  ///< mode 0600, mode 0644
 
 /// Replaces a file as a whole and durably: who reads it sees the old text or the new one, also

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,15 +18,6 @@ namespace fs = std::filesystem;
 
 /// Where nobody knows what was made since the backup, ids go on so far behind it.
 constexpr std::int64_t kMargin = 100'000;
-
-Result<void> sync_directory(const fs::path& directory) {
-  const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (file < 0) return fail_errno("open", directory);
-  const int synced = ::fsync(file);
-  ::close(file);
-  if (synced != 0) return fail_errno("sync", directory);
-  return {};
-}
 
 /// A backup of this very store tells what was given until then; the store itself, what was given
 /// since. Any other store, also a new one that somebody started meanwhile, tells nothing.

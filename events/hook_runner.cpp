@@ -13,6 +13,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/fd.h"
+
 namespace neph::events {
 namespace {
 
@@ -25,24 +27,6 @@ constexpr int kSignalBase = 128;
 Error errno_error(const char* what) {
   return {Errc::kUnavailable, fmt::format("{} for a hook failed", what), std::strerror(errno)};
 }
-
-class Fd {
- public:
-  explicit Fd(int number = -1) : number_(number) {}
-  Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Fd() { close(); }
-  [[nodiscard]] int get() const { return number_; }
-  void close() {
-    if (number_ >= 0) ::close(std::exchange(number_, -1));
-  }
-
- private:
-  int number_;
-};
 
 struct Pipe {
   Fd reader;

@@ -57,8 +57,8 @@ Result<CopyProof> FsDriver::ensure_copied(const Layer& source, const Layer& targ
 }
 
 Result<CopyProof> FsDriver::copy_raw(const Conversion& ask, Progress& progress) {
-  const fs::Fd from = TRY(fs::open_for_reading(ask.source.path));
-  const fs::Fd to = TRY(fs::make_empty(ask.target.path));
+  const Fd from = TRY(fs::open_for_reading(ask.source.path));
+  const Fd to = TRY(fs::make_empty(ask.target.path));
   CopyProof proof;
   proof.is_shared = TRY(fs::share_all_blocks(from, to, ask.target.path));
   if (proof.is_shared) {
@@ -83,7 +83,7 @@ Result<CopyProof> FsDriver::copy_converted(const Conversion& ask, Bytes stored_s
   CHECK_OK(fs::settle(ask.target.path));
 
   CopyProof proof;
-  const fs::Fd made = TRY(fs::open_for_reading(ask.target.path));
+  const Fd made = TRY(fs::open_for_reading(ask.target.path));
   proof.is_shared = fs::has_shared_blocks(made);
   if (!proof.is_shared) {
     fs::Stretch hashing(progress, {half, total, total});

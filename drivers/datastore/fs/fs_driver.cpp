@@ -22,15 +22,15 @@ namespace {
 /// Does nothing to the disk: tells whether one unnamed file can share a block with another.
 bool can_share_in(const std::string& directory) {
   constexpr std::array<char, 4096> kBlock{};
-  const fs::Fd from(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  const fs::Fd to(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  const Fd from(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  const Fd to(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (from.get() < 0 || to.get() < 0) return false;
   if (::write(from.get(), kBlock.data(), kBlock.size()) < 0) return false;
   return fs::share_all_blocks(from, to, directory).value_or(false);
 }
 
 bool can_write_directly_in(const std::string& directory) {
-  const fs::Fd file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600));
+  const Fd file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600));
   return file.get() >= 0;
 }
 
@@ -58,13 +58,13 @@ Result<Usage> FsDriver::inspect_usage(const std::string& directory) {
 
 Result<FileFacts> FsDriver::inspect_file(const Layer& file) {
   CHECK_OK(fs::check_path(file.path));
-  const fs::Fd opened = TRY(fs::open_for_reading(file.path));
+  const Fd opened = TRY(fs::open_for_reading(file.path));
   return fs::facts_of(opened, file);
 }
 
 Result<FileFacts> FsDriver::check_untrusted(const Layer& file) {
   CHECK_OK(fs::check_path(file.path));
-  const fs::Fd opened = TRY(fs::open_untrusted(file.path));
+  const Fd opened = TRY(fs::open_untrusted(file.path));
   const struct stat facts = TRY(fs::regular_stat(opened, file.path));
   if (facts.st_size == 0) return fail(Errc::kInvalid, "{} is empty", file.path);
   if (file.format == Format::kQcow2) {
@@ -93,7 +93,7 @@ Result<void> FsDriver::ensure_created(const Layer& target, Bytes virtual_size) {
                 facts.virtual_size.value, virtual_size.value);
   }
   const std::string part = fs::part_name(target.path);
-  const fs::Fd file = TRY(fs::make_empty(part));
+  const Fd file = TRY(fs::make_empty(part));
   fs::Unfinished unfinished(part);
   if (target.format == Format::kRaw && ::ftruncate(file.get(), virtual_size.value) != 0)
     return fs::fail_errno(errno, "set the size of", part);
@@ -144,7 +144,7 @@ Result<void> FsDriver::ensure_directory(const std::string& path) {
 
 Result<std::string> FsDriver::checksum(const std::string& path, Progress& progress) {
   CHECK_OK(fs::check_path(path));
-  const fs::Fd file = TRY(fs::open_for_reading(path));
+  const Fd file = TRY(fs::open_for_reading(path));
   return fs::hash_bytes(file, path, progress);
 }
 

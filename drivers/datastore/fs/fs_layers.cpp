@@ -83,8 +83,8 @@ Result<void> FsDriver::make_copy(const Layer& source, const Layer& part, Progres
   const FileFacts facts = TRY(inspect_file(source));
   if (source.format != part.format || !facts.backing_path.empty())
     return convert({source, part, std::nullopt}, progress);
-  const fs::Fd from = TRY(fs::open_for_reading(source.path));
-  const fs::Fd to = TRY(fs::make_empty(part.path));
+  const Fd from = TRY(fs::open_for_reading(source.path));
+  const Fd to = TRY(fs::make_empty(part.path));
   if (TRY(fs::share_all_blocks(from, to, part.path))) return {};
   const fs::CopyPlan plan{from, source.path, to, part.path, fs::Hashing::kNone, std::nullopt};
   TRY(fs::copy_bytes(plan, clock_, progress));
@@ -108,7 +108,7 @@ Result<void> FsDriver::ensure_pinned_at_rest(const Layer& disk, const std::strin
   CHECK_OK(fs::check_path(disk.path));
   CHECK_OK(fs::check_path(pin_path));
   if (TRY(fs::is_there(pin_path))) return {};
-  const fs::Fd from = TRY(fs::open_for_reading(disk.path));
+  const Fd from = TRY(fs::open_for_reading(disk.path));
   const FileFacts facts = TRY(fs::facts_of(from, disk));
   // A relative backing name means something else in another directory.
   const bool is_relative = !facts.backing_path.empty() && !facts.backing_path.starts_with('/');
@@ -116,7 +116,7 @@ Result<void> FsDriver::ensure_pinned_at_rest(const Layer& disk, const std::strin
     return fail(Errc::kInvalid, "{} cannot be pinned elsewhere: its backing name {} is relative",
                 disk.path, facts.backing_path);
   const std::string part = fs::part_name(pin_path);
-  const fs::Fd to = TRY(fs::make_empty(part));
+  const Fd to = TRY(fs::make_empty(part));
   fs::Unfinished unfinished(part);
   if (!TRY(fs::share_all_blocks(from, to, part)))
     return fail(Errc::kInvalid, "the file system cannot share the blocks of {} with {}",

@@ -46,13 +46,6 @@ Result<Fd> open_with(const std::string& path, int flags) {
 
 }  // namespace
 
-Fd::~Fd() { close(); }
-
-void Fd::close() {
-  if (number_ >= 0) ::close(number_);
-  number_ = -1;
-}
-
 Unfinished::~Unfinished() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }

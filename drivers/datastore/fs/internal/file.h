@@ -7,29 +7,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/fd.h"
 #include "base/progress.h"
 #include "base/result.h"
 #include "base/units.h"
 
 /// Files and errno for the fs driver. Everything here may be called from any thread.
 namespace neph::datastore_driver::fs {
-
-/// Owns a file descriptor.
-class Fd {
- public:
-  explicit Fd(int number = -1) : number_(number) {}
-  Fd(Fd&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Fd();
-  [[nodiscard]] int get() const { return number_; }
-  void close();
-
- private:
-  int number_;
-};
 
 /// Removes a file on the way out unless keep() was called: a copy that failed or was cancelled
 /// leaves nothing.
