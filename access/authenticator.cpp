@@ -1,13 +1,13 @@
 #include "access/authenticator.h"
 
 #include <algorithm>
-#include <charconv>
 #include <mutex>
 #include <unordered_map>
 
 #include "access/internal/login_throttle.h"
 #include "access/internal/secrets.h"
 #include "base/log.h"
+#include "base/numbers.h"
 
 namespace neph::access {
 namespace {
@@ -34,13 +34,6 @@ std::optional<Session> split(std::string_view session, std::string_view peer) {
     return std::nullopt;
   return Session{std::string(session.substr(0, colon)), std::string(session.substr(colon + 1)),
                  std::string(peer)};
-}
-
-std::optional<std::int64_t> parse_number(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 bool is_member(const User& user, GroupId group) {
@@ -88,7 +81,7 @@ std::optional<ServerSession> split_server(std::string_view secret) {
   const std::string_view rest = secret.substr(first + 1);
   const auto second = rest.find(':');
   if (second == std::string_view::npos) return ServerSession{target, GroupId{}, rest};
-  const auto group = parse_number(rest.substr(0, second));
+  const auto group = integer_from(rest.substr(0, second));
   if (!group || *group < 0) return std::nullopt;
   return ServerSession{target, GroupId{*group}, rest.substr(second + 1)};
 }
@@ -99,7 +92,7 @@ const char* flaw_of(const std::string& opened, std::string_view who, Instant now
   const auto last = opened.rfind(':');
   if (last == std::string::npos) return "the sealed text is malformed";
   if (std::string_view(opened).substr(0, last) != who) return "it was sealed for somebody else";
-  const auto expiry = parse_number(std::string_view(opened).substr(last + 1));
+  const auto expiry = integer_from(std::string_view(opened).substr(last + 1));
   if (!expiry || *expiry <= now.seconds()) return "what was sealed has expired";
   return nullptr;
 }

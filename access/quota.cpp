@@ -8,6 +8,7 @@
 
 #include "access/directory.h"
 #include "access/internal/quota_rows.h"
+#include "base/numbers.h"
 
 namespace neph::access {
 namespace {
@@ -61,12 +62,11 @@ Result<std::string> parse_key(const Section& section, const text::Vector& ask) {
     return fail(Errc::kInvalid, "Quota VM/CLUSTER_IDS is not served: limits are for all clusters");
   }
   const std::string id = ask.get("ID");
-  std::int64_t number = -1;
-  const auto [end, problem] = std::from_chars(id.data(), id.data() + id.size(), number);
-  if (problem != std::errc{} || end != id.data() + id.size() || number < 0)
+  const auto number = natural_from(id);
+  if (!number)
     return fail(Errc::kInvalid, "Quota {}/ID is \"{}\"; it must be the id of one", section.name,
                 id);
-  return fmt::format("{}", number);
+  return fmt::format("{}", *number);
 }
 
 std::string_view name_of(QuotaOwner kind) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/numbers.h"
+
 namespace neph::api {
 namespace {
 
@@ -126,9 +128,7 @@ OrFault<std::uint32_t> character_of(std::string_view name) {
 /// message for that case lacks an argument), so the parser must not see such a call.
 bool is_integer(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  std::int64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  return parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+  return integer_from(text).has_value();
 }
 
 class Scanner {

@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
-#include <charconv>
 
+#include "base/numbers.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/selectors.h"
@@ -49,12 +49,9 @@ constexpr auto kPlain = std::to_array<PlainVerb>({
 
 Result<Value> value_of(const Argument& argument, const std::string& typed) {
   if (argument.type == Argument::Type::kText) return Value{typed};
-  std::int64_t number = -1;
-  const char* end = typed.data() + typed.size();
-  const auto parsed = std::from_chars(typed.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end)
-    return fail(Errc::kInvalid, "{} is a number, not \"{}\"", argument.name, typed);
-  return Value{number};
+  const auto number = integer_from(typed);
+  if (!number) return fail(Errc::kInvalid, "{} is a number, not \"{}\"", argument.name, typed);
+  return Value{*number};
 }
 
 Result<ExitCode> run_plain(Desk& desk, const PlainVerb& row, const std::string& vm,

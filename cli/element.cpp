@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <charconv>
 #include <pugixml.hpp>
+
+#include "base/numbers.h"
 
 namespace neph::cli {
 namespace {
@@ -142,11 +143,7 @@ std::string Element::get(std::string_view path, std::string_view fallback) const
 }
 
 std::int64_t Element::number(std::string_view path, std::int64_t fallback) const {
-  const std::string digits = get(path);
-  std::int64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value);
-  return error == std::errc{} && stop == end ? value : fallback;
+  return integer_from(get(path)).value_or(fallback);
 }
 
 std::string to_json(const Element& document) {

@@ -1,8 +1,9 @@
 #include "cli/selectors.h"
 
-#include <charconv>
 #include <optional>
 #include <ostream>
+
+#include "base/numbers.h"
 
 namespace neph::cli {
 namespace {
@@ -35,12 +36,7 @@ std::string_view name_element(Kind kind) {
 }  // namespace
 
 Result<std::int64_t> parse_number(std::string_view text) {
-  std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  if (is_digits(text)) {
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error == std::errc{} && stop == end) return value;
-  }
+  if (const auto value = natural_from(text); value && is_digits(text)) return *value;
   return fail(Errc::kInvalid, "\"{}\" is not a number", text);
 }
 

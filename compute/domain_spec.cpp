@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/numbers.h"
 #include "compute/internal/factory.h"
 #include "compute/internal/plan.h"
 

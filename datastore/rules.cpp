@@ -1,10 +1,10 @@
+#include "base/numbers.h"
 #include "datastore/internal/rules.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <sstream>
 #include <system_error>
 
@@ -180,12 +180,10 @@ Result<Format> format_of(const text::Template& ask, ImageType type, std::string_
 Result<std::int64_t> size_of(const text::Template& ask) {
   constexpr std::int64_t kMegabytesMax = std::int64_t{1} << 33;  // 8 PB: beyond it bytes overflow
   const std::string word = ask.get("SIZE");
-  std::int64_t size = 0;
-  const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), size);
-  if (problem != std::errc{} || end != word.data() + word.size() || size < 1 ||
-      size > kMegabytesMax)
+  const auto size = integer_from(word);
+  if (!size || *size < 1 || *size > kMegabytesMax)
     return fail(Errc::kInvalid, "SIZE must be a positive number of MB, it is \"{}\"", word);
-  return size;
+  return *size;
 }
 
 bool owns_file(const Datastore& datastore, const Image& image) {

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "access/directory.h"
+#include "base/numbers.h"
 #include "network/internal/holders.h"
 #include "network/internal/inherited.h"
 #include "network/internal/lease_rows.h"
@@ -23,7 +24,7 @@ constexpr auto kIp6Keys = std::to_array<const char*>({"IP6", "IP6_GLOBAL", "IP6_
 Result<UserId> owner_from(db::Txn& txn, const access::Actor& actor, NicId nic,
                           const text::Vector& written) {
   if (const auto* id = written.find("NETWORK_UID")) {
-    const auto number = number_from(*id);
+    const auto number = natural_from(*id);
     if (!number) return fail(Errc::kInvalid, "NIC {}: NETWORK_UID = \"{}\" is no id", nic, *id);
     return UserId{*number};
   }
@@ -37,7 +38,7 @@ Result<UserId> owner_from(db::Txn& txn, const access::Actor& actor, NicId nic,
 Result<Network> asked_network(db::Txn& txn, const access::Actor& actor, NicId nic,
                               const text::Vector& written) {
   if (const auto* id = written.find("NETWORK_ID")) {
-    const auto number = number_from(*id);
+    const auto number = natural_from(*id);
     if (!number) return fail(Errc::kInvalid, "NIC {}: NETWORK_ID = \"{}\" is no id", nic, *id);
     return find_network(txn, NetworkId{*number});
   }
@@ -264,10 +265,10 @@ Result<void> check_cluster(db::Txn& txn, VmId vm, ClusterId cluster) {
 
 text::Vector with_network(db::Txn& txn, const text::Vector& nic) {
   text::Vector whole = nic;
-  const auto network_id = number_from(nic.get("NETWORK_ID"));
+  const auto network_id = natural_from(nic.get("NETWORK_ID"));
   if (!network_id) return whole;
   const NetworkId id{*network_id};
-  const auto range_id = number_from(nic.get("AR_ID"));
+  const auto range_id = natural_from(nic.get("AR_ID"));
   if (range_id) {
     if (const auto range = find_range(txn, id, AddressRangeId{*range_id})) {
       inherit_all(whole, range->attributes);

@@ -1,4 +1,5 @@
 #include "access/restricted_attributes.h"
+#include "base/numbers.h"
 #include "network/internal/holders.h"
 #include "network/internal/lease_rows.h"
 #include "network/internal/network_rows.h"
@@ -15,7 +16,7 @@ Result<const text::Vector*> written_range(const text::Template& ask) {
 }
 
 Result<AddressRangeId> id_of(const text::Vector& written) {
-  const auto number = number_from(written.get("AR_ID"));
+  const auto number = natural_from(written.get("AR_ID"));
   if (number) return AddressRangeId{*number};
   return fail(Errc::kInvalid, "AR/AR_ID = \"{}\" is no id", written.get("AR_ID"));
 }

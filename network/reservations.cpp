@@ -3,6 +3,7 @@
 #include "access/directory.h"
 #include "access/quota.h"
 #include "access/restricted_attributes.h"
+#include "base/numbers.h"
 #include "db/counters.h"
 #include "network/internal/holders.h"
 #include "network/internal/lease_rows.h"
@@ -39,7 +40,7 @@ template <class Source>
 Result<Wanted> wanted_from(const Source& ask) {
   Wanted wanted;
   if (const std::string id = ask.get("AR_ID"); !id.empty()) {
-    const auto number = number_from(id);
+    const auto number = natural_from(id);
     if (!number) return fail(Errc::kInvalid, "AR_ID = \"{}\" is no id", id);
     wanted.range = AddressRangeId{*number};
   }
@@ -100,7 +101,7 @@ Result<Run> free_place(db::Txn& txn, NetworkId id, const Wanted& wanted, std::in
 
 Result<std::int64_t> size_from(const text::Template& ask) {
   const std::string text = ask.get("SIZE");
-  const auto size = number_from(text);
+  const auto size = natural_from(text);
   if (size && *size >= 1 && *size <= kReservedMax) return *size;
   return fail(Errc::kInvalid, "SIZE = \"{}\" is not a number from 1 to {}", text, kReservedMax);
 }
@@ -133,7 +134,7 @@ Result<Network> new_reservation(db::Txn& txn, const access::Actor& actor, const 
 /// The reservation that more is to be added to.
 Result<Network> old_reservation(db::Txn& txn, const access::Actor& actor, const Network& parent,
                                 const std::string& id) {
-  const auto number = number_from(id);
+  const auto number = natural_from(id);
   if (!number) return fail(Errc::kInvalid, "NETWORK_ID = \"{}\" is no id", id);
   const auto network = TRY(find_network(txn, NetworkId{*number}));
   CHECK_OK(access::authorize(txn, actor, access::Op::kManage, subject_of(network)));

@@ -1,8 +1,8 @@
 #include "network/security_group.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/numbers.h"
 #include "network/internal/security_group_list.h"
 
 namespace neph::network {
@@ -46,11 +46,10 @@ Result<std::vector<SecurityGroupId>> parse_security_groups(std::string_view list
     while (word.starts_with(' ')) word.remove_prefix(1);
     while (word.ends_with(' ')) word.remove_suffix(1);
     if (word.empty()) continue;
-    std::int64_t id = -1;
-    const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (problem != std::errc{} || end != word.data() + word.size() || id < 0)
+    const auto id = natural_from(word);
+    if (!id)
       return fail(Errc::kInvalid, "SECURITY_GROUPS: \"{}\" is no id of a security group", word);
-    groups.emplace_back(id);
+    groups.emplace_back(*id);
   }
   return groups;
 }

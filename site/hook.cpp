@@ -1,9 +1,9 @@
 #include "site/hook.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "access/directory.h"
+#include "base/numbers.h"
 #include "events/hook_runner.h"
 #include "site/internal/hook_rows.h"
 #include "site/internal/stored.h"
@@ -52,10 +52,8 @@ Result<void> read_call(Hook& hook) {
 Result<void> check_timeout(const text::Template& attributes) {
   const auto text = attributes.get("TIMEOUT");
   if (text.empty()) return {};
-  std::int64_t seconds = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  const bool is_whole = problem == std::errc{} && end == text.data() + text.size();
-  if (is_whole && seconds >= 1 && seconds <= kTimeoutMax) return {};
+  const auto seconds = integer_from(text);
+  if (seconds && *seconds >= 1 && *seconds <= kTimeoutMax) return {};
   return fail(Errc::kInvalid, "TIMEOUT of the hook is \"{}\"; seconds from 1 to {} are allowed",
               text, kTimeoutMax);
 }

@@ -1,9 +1,9 @@
+#include "base/numbers.h"
 #include "site/internal/roles.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "access/directory.h"
 #include "site/internal/vm_group_rows.h"
@@ -102,12 +102,9 @@ std::vector<std::set<std::string>> role_sets(const VmGroup& group, std::string_v
 std::optional<std::vector<HostId>> hosts_in(std::string_view text) {
   std::vector<HostId> hosts;
   for (const auto& part : parts_of(text)) {
-    std::int64_t number = -1;
-    const auto [end, problem] =
-        std::from_chars(part.data(), part.data() + part.size(), number);
-    if (problem != std::errc{} || end != part.data() + part.size() || number < 0)
-      return std::nullopt;
-    hosts.emplace_back(number);
+    const auto number = natural_from(part);
+    if (!number) return std::nullopt;
+    hosts.emplace_back(*number);
   }
   return hosts;
 }

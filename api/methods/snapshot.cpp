@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "api/internal/methods.h"
 #include "api/internal/snapshot_xml.h"
+#include "base/numbers.h"
 #include "compute/vm.h"
 
 /// neph.snapshot.*, and the two calls of OpenNebula that save a disk.
@@ -84,11 +84,9 @@ Result<void> read_word(const text::Template& options, std::string_view name,
 }
 
 Result<std::int64_t> read_number(std::string_view what, std::string_view text) {
-  std::int64_t number = -1;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size() || number < 0)
-    return fail(Errc::kInvalid, "{} \"{}\" is not a number", what, text);
-  return number;
+  const auto number = natural_from(text);
+  if (!number) return fail(Errc::kInvalid, "{} \"{}\" is not a number", what, text);
+  return *number;
 }
 
 Result<std::vector<DiskId>> read_disks(std::string_view list) {

@@ -1,6 +1,6 @@
-#include <charconv>
 
 #include "api/internal/methods.h"
+#include "base/numbers.h"
 
 /// one.vm.*: changes of disks, NICs, capacity and configuration of a VM that exists.
 namespace neph::api {
@@ -95,12 +95,10 @@ Result<VmId> detach_disk(Call& call, const OnDisk& ask) {
 }
 
 Result<VmId> resize_disk(Call& call, const ResizeDisk& ask) {
-  std::int64_t size = 0;
-  const char* end = ask.size.data() + ask.size.size();
-  const auto [stop, problem] = std::from_chars(ask.size.data(), end, size);
-  if (problem != std::errc{} || stop != end || size <= 0)
+  const auto size = integer_from(ask.size);
+  if (!size || *size <= 0)
     return fail(Errc::kWrongState, "size \"{}\" is not a positive number of MB", ask.size);
-  CHECK_OK(call.services().vms.resize_disk(call.txn(), call.actor().user, ask.vm, ask.disk, size));
+  CHECK_OK(call.services().vms.resize_disk(call.txn(), call.actor().user, ask.vm, ask.disk, *size));
   return ask.vm;
 }
 

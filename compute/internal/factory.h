@@ -50,8 +50,6 @@ void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh);
 /// Whether attributes of that name belong to TEMPLATE; all others go to USER_TEMPLATE.
 [[nodiscard]] bool is_vm_attribute(std::string_view name);
 
-/// The whole of `text` as a number.
-[[nodiscard]] std::optional<std::int64_t> integer_from(std::string_view text);
 [[nodiscard]] std::optional<double> real_from(std::string_view text);
 [[nodiscard]] std::string upper(std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "access/directory.h"
+#include "base/numbers.h"
 #include "compute/internal/vm_rows.h"
 
 namespace neph::compute {

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/numbers.h"
 #include "compute/internal/factory.h"
 
 namespace neph::compute {

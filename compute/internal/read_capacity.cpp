@@ -3,6 +3,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/numbers.h"
 #include "compute/internal/factory.h"
 
 namespace neph::compute {
@@ -56,13 +57,6 @@ constexpr auto kVmAttributes = std::to_array<std::string_view>(
      "VMGROUP"});
 
 }  // namespace
-
-std::optional<std::int64_t> integer_from(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 std::optional<double> real_from(std::string_view text) {
   double number = 0;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "access/directory.h"
+#include "base/numbers.h"
 #include "compute/internal/factory.h"
 #include "compute/internal/image_disk.h"
 

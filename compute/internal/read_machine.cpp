@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/numbers.h"
 #include "compute/internal/factory.h"
 #include "compute/internal/vm_rows.h"
 

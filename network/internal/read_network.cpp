@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "access/directory.h"
+#include "base/numbers.h"
 #include "network/internal/network_rows.h"
 #include "network/internal/read_range.h"
 #include "network/internal/security_group_list.h"
@@ -61,7 +62,7 @@ Result<void> check_interface(std::string_view key, std::string_view name) {
 }
 
 Result<void> check_vlan(std::string_view key, const std::string& vlan) {
-  const auto number = number_from(vlan);
+  const auto number = natural_from(vlan);
   if (vlan.empty() || (number && *number <= kVxlanMax)) return {};
   return fail(Errc::kInvalid, "{} = \"{}\" is not a number from 0 to {}", key, vlan, kVxlanMax);
 }
@@ -124,7 +125,7 @@ Result<void> complete(db::Txn& txn, Network& network) {
   if (network.is_vlan_automatic && network.vlan_id.empty())
     network.vlan_id = TRY(free_vlan(txn, *driver, {}));
   if (network.is_outer_vlan_automatic && network.outer_vlan_id.empty())
-    network.outer_vlan_id = TRY(free_vlan(txn, *driver, number_from(network.vlan_id)));
+    network.outer_vlan_id = TRY(free_vlan(txn, *driver, natural_from(network.vlan_id)));
   if (!network.bridge.empty()) return {};
   network.bridge = network.vlan_id.empty() ? fmt::format("onebr{}", network.id)
                                            : fmt::format("onebr.{}", network.vlan_id);

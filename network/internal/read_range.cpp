@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <random>
+
+#include "base/numbers.h"
 
 namespace neph::network {
 namespace {
@@ -52,7 +53,7 @@ Result<std::optional<Ip6>> prefix_under(const text::Vector& written, std::string
 
 Result<std::int64_t> size_of(const text::Vector& written) {
   const std::string text = written.get("SIZE");
-  const auto size = number_from(text);
+  const auto size = natural_from(text);
   if (size && *size >= 1 && *size <= kSizeMax) return *size;
   return fail(Errc::kInvalid, "AR/SIZE = \"{}\" is not a number from 1 to {}", text, kSizeMax);
 }
@@ -87,7 +88,7 @@ Result<void> read_static(const text::Vector& written, AddressRange& range) {
   constexpr std::int64_t kBits = 128;
   range.ip6 = TRY(address_under<Ip6>(written, "IP6"));
   const std::string length = written.get("PREFIX_LENGTH");
-  const auto number = number_from(length);
+  const auto number = natural_from(length);
   if (!number || *number < 1 || *number > kBits)
     return fail(Errc::kInvalid, "AR/PREFIX_LENGTH = \"{}\" is not a number from 1 to 128", length);
   range.prefix_length = static_cast<int>(*number);
@@ -119,14 +120,6 @@ bool overlaps(std::uint64_t first, std::int64_t size, std::uint64_t other,
 }
 
 }  // namespace
-
-std::optional<std::int64_t> number_from(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size() || number < 0)
-    return std::nullopt;
-  return number;
-}
 
 Result<AddressRange> read_range(const text::Vector& written, std::uint16_t mac_prefix) {
   CHECK_OK(check_provided(written));

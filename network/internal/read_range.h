@@ -20,7 +20,4 @@ namespace neph::network {
 [[nodiscard]] Result<void> check_overlap(const AddressRange& fresh,
                                          const std::vector<AddressRange>& others);
 
-/// The whole of `text` as a number from 0.
-[[nodiscard]] std::optional<std::int64_t> number_from(std::string_view text);
-
 }  // namespace neph::network

@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/numbers.h"
 #include "network/internal/read_range.h"
 
 namespace neph::network {
@@ -40,8 +41,8 @@ Result<void> read_word(text::Vector& rule, std::string_view key,
 /// "80" or "80:90".
 bool is_port_range(std::string_view text) {
   const auto colon = text.find(':');
-  const auto first = number_from(text.substr(0, colon));
-  const auto last = colon == std::string_view::npos ? first : number_from(text.substr(colon + 1));
+  const auto first = natural_from(text.substr(0, colon));
+  const auto last = colon == std::string_view::npos ? first : natural_from(text.substr(colon + 1));
   return first && last && *first <= *last && *last <= kPortMax;
 }
 
@@ -69,7 +70,7 @@ Result<void> check_icmp(const text::Vector& rule, std::string_view key,
                         std::string_view protocol) {
   const auto* type = rule.find(key);
   if (type == nullptr || type->empty()) return {};
-  const auto number = number_from(*type);
+  const auto number = natural_from(*type);
   const bool is_type = number && *number <= kIcmpTypeMax && rule.get("PROTOCOL") == protocol;
   if (is_type) return {};
   return fail(Errc::kInvalid, "RULE/{} = \"{}\" must be a number from 0 to 255, with PROTOCOL {}",
@@ -80,7 +81,7 @@ Result<void> check_addresses(db::Txn& txn, const text::Vector& rule) {
   const std::string ip = rule.get("IP");
   if (!ip.empty() && !Ip4::parse(ip) && !Ip6::parse(ip))
     return fail(Errc::kInvalid, "RULE/IP = \"{}\" is no address", ip);
-  const auto size = number_from(rule.get("SIZE"));
+  const auto size = natural_from(rule.get("SIZE"));
   const bool has_size = rule.has("SIZE");
   if (has_size != !ip.empty() || (has_size && (!size || *size < 1))) {
     return fail(Errc::kInvalid, "RULE/SIZE = \"{}\": IP and the number of addresses from it on go "
@@ -88,7 +89,7 @@ Result<void> check_addresses(db::Txn& txn, const text::Vector& rule) {
   }
   const auto* network = rule.find("NETWORK_ID");
   if (network == nullptr || network->empty()) return {};
-  const auto id = number_from(*network);
+  const auto id = natural_from(*network);
   if (!id) return fail(Errc::kInvalid, "RULE/NETWORK_ID = \"{}\" is no id", *network);
   return find_network(txn, NetworkId{*id}).map([](const Network&) {});
 }
