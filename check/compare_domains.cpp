@@ -88,7 +88,7 @@ void find_absent(const Catalogue& rows, const Seen& seen, const std::set<VmId>& 
 
 const SeenDomain* find_stranger(const Catalogue& rows, const Seen& seen) {
   for (const SeenDomain& domain : seen.domains) {
-    const auto id = vm_of_domain(domain.name);
+    const auto id = compute::vm_of_domain(domain.name);
     if (id && is_alive(domain) && !why_strange(rows, domain, *id).empty()) return &domain;
   }
   return nullptr;
@@ -98,7 +98,7 @@ void compare_domains(const Catalogue& rows, const Seen& seen, Findings& findings
   std::map<VmId, std::vector<const SeenDomain*>> places;
   std::set<VmId> alive;
   for (const SeenDomain& domain : seen.domains) {
-    const auto id = vm_of_domain(domain.name);
+    const auto id = compute::vm_of_domain(domain.name);
     if (!id) continue;
     if (is_alive(domain)) {
       alive.insert(*id);

@@ -1,20 +1,12 @@
+#include "base/numbers.h"
 #include "check/internal/names.h"
 
-#include <charconv>
 
 namespace neph::check {
 namespace {
 
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kStaging = ".part.files/";
-
-std::optional<std::int64_t> number_from(std::string_view text) {
-  std::int64_t number = -1;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || number < 0) return std::nullopt;
-  return number;
-}
 
 }  // namespace
 
@@ -30,17 +22,9 @@ std::optional<Unfinished> unfinished_from(std::string_view path) {
     return Unfinished{std::string(path.substr(0, at)), {}};
   }
   if (!rest.starts_with('-')) return std::nullopt;
-  const auto job = number_from(rest.substr(1));
+  const auto job = natural_from(rest.substr(1));
   if (!job) return std::nullopt;
   return Unfinished{std::string(path.substr(0, at)), JobId{*job}};
-}
-
-std::optional<VmId> vm_of_domain(std::string_view name) {
-  constexpr std::string_view kPrefix = "one-";
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  const auto number = number_from(name.substr(kPrefix.size()));
-  if (!number) return std::nullopt;
-  return VmId{*number};
 }
 
 std::optional<VmId> vm_of_path(const Catalogue& rows, std::string_view path) {
@@ -48,7 +32,7 @@ std::optional<VmId> vm_of_path(const Catalogue& rows, std::string_view path) {
     const std::string prefix = datastore.base_path + "/";
     if (datastore.type != datastore::DatastoreType::kSystem || !path.starts_with(prefix)) continue;
     const std::string_view rest = path.substr(prefix.size());
-    const auto number = number_from(rest.substr(0, rest.find('/')));
+    const auto number = natural_from(rest.substr(0, rest.find('/')));
     if (number) return VmId{*number};
   }
   return std::nullopt;

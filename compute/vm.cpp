@@ -1,5 +1,7 @@
 #include "compute/vm.h"
 
+#include "base/numbers.h"
+
 namespace neph::compute {
 
 std::string state_key(VmId vm) { return fmt::format("vm.state/{}", vm); }
@@ -10,7 +12,17 @@ access::Subject subject_of(const Vm& vm) {
   return {access::Resource::kVm, vm.id.value, vm.name, vm.owner, vm.group, vm.permissions, {}};
 }
 
-std::string domain_name(VmId vm) { return fmt::format("one-{}", vm); }
+namespace {
+constexpr std::string_view kDomainPrefix = "one-";
+}
+
+std::string domain_name(VmId vm) { return fmt::format("{}{}", kDomainPrefix, vm); }
+
+std::optional<VmId> vm_of_domain(std::string_view name) {
+  if (!name.starts_with(kDomainPrefix)) return std::nullopt;
+  const auto number = natural_from(name.substr(kDomainPrefix.size()));
+  return number ? std::optional{VmId{*number}} : std::nullopt;
+}
 
 const std::string& live_path(const VmDisk& disk) {
   return disk.overlay_path.empty() ? disk.path : disk.overlay_path;

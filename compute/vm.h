@@ -122,6 +122,8 @@ void save_history(db::Txn& txn, VmId vm, const HistoryRecord& record);
 
 [[nodiscard]] access::Subject subject_of(const Vm& vm);
 [[nodiscard]] std::string domain_name(VmId vm);  ///< "one-<id>"
+/// The VM whose domain has that name.
+[[nodiscard]] std::optional<VmId> vm_of_domain(std::string_view name);
 /// The file that a guest writes to now.
 [[nodiscard]] const std::string& live_path(const VmDisk& disk);
 /// "<base path of the system datastore>/<vm id>".

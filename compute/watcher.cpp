@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
 #include "compute/guest_facts.h"
@@ -22,17 +21,6 @@ using hypervisor_driver::Power;
 constexpr Duration kRetry{5'000};
 /// A guest that is paused for a moment, as while a snapshot is taken, is not worth a word.
 constexpr Duration kPausePatience{700};
-
-/// The VM of a domain "one-<id>".
-std::optional<VmId> vm_of(std::string_view domain) {
-  constexpr std::string_view kPrefix = "one-";
-  if (!domain.starts_with(kPrefix)) return std::nullopt;
-  std::int64_t id = -1;
-  const char* end = domain.data() + domain.size();
-  const auto parsed = std::from_chars(domain.data() + kPrefix.size(), end, id);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-  return VmId{id};
-}
 
 void save_facts(Host& host, const HostFact& fact, Instant at) {
   host.is_reachable = true;
@@ -71,7 +59,7 @@ namespace {
 
 /// A domain of ours whose VM lives elsewhere by now, or nowhere: same name and same UUID.
 bool is_superseded(db::Txn& txn, const Host& host, const DomainFact& domain) {
-  const auto vm = find_vm(txn, vm_of(domain.name).value_or(VmId{}));
+  const auto vm = find_vm(txn, vm_of_domain(domain.name).value_or(VmId{}));
   if (!vm || vm->uuid != domain.uuid) return false;
   return vm->state == VmState::kDone || vm->host != host.id;
 }
@@ -87,7 +75,7 @@ Returned find_returned(db::Txn& txn, const Host& host, const std::vector<DomainF
   Returned returned;
   for (const DomainFact& domain : domains) {
     const bool is_on = domain.power == Power::kRunning || domain.power == Power::kPaused;
-    if (!is_on || !vm_of(domain.name)) continue;
+    if (!is_on || !vm_of_domain(domain.name)) continue;
     returned.guests.push_back(domain.name);
     if (is_superseded(txn, host, domain))
       returned.superseded.push_back({ref_of(host), domain.name, domain.uuid});
@@ -215,7 +203,7 @@ void Watcher::observe_host(db::Txn& txn, HostId id) {
 void Watcher::on_event(const GuestEvent& event) {
   if (event.kind == GuestEvent::Kind::kHostLost) return on_host_lost(event);
   if (event.kind == GuestEvent::Kind::kHostBack) return visit(event.host);
-  const auto vm = vm_of(event.domain_name);
+  const auto vm = vm_of_domain(event.domain_name);
   if (!vm || is_stopping_) return;
   const auto work = [event, id = *vm](db::Txn& txn) -> Result<void> {
     const Vm vm = TRY(find_vm(txn, id));
@@ -317,7 +305,7 @@ void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& do
                const std::function<bool(const Vm&)>& is_comparable) {
   std::set<std::int64_t> seen;
   for (const DomainFact& domain : domains) {
-    const auto id = vm_of(domain.name);
+    const auto id = vm_of_domain(domain.name);
     if (!id) continue;
     seen.insert(id->value);
     const auto vm = find_vm(txn, *id);

@@ -19,9 +19,6 @@ struct Unfinished {
 /// Whether a job may still finish the file.
 [[nodiscard]] bool is_worked_on(const Catalogue& rows, const Unfinished& part);
 
-/// The VM of a domain "one-<id>".
-[[nodiscard]] std::optional<VmId> vm_of_domain(std::string_view name);
-
 /// The VM whose directory a path lies in: "<base path of a system datastore>/<id>/...".
 [[nodiscard]] std::optional<VmId> vm_of_path(const Catalogue& rows, std::string_view path);
 

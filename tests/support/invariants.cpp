@@ -1,7 +1,6 @@
 #include "tests/support/invariants.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <set>
@@ -253,15 +252,6 @@ class Owners {
   std::set<std::string> paths_;
 };
 
-std::optional<VmId> vm_of(std::string_view domain) {
-  constexpr std::string_view kPrefix = "one-";
-  if (!domain.starts_with(kPrefix)) return std::nullopt;
-  std::int64_t id = -1;
-  const char* end = domain.data() + domain.size();
-  const auto parsed = std::from_chars(domain.data() + kPrefix.size(), end, id);
-  return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional{VmId{id}} : std::nullopt;
-}
-
 bool is_running(const Vm& vm) {
   return vm.state == VmState::kActive && vm.lcm == compute::LcmState::kRunning;
 }
@@ -295,7 +285,7 @@ void check_layers(db::Txn& txn, const Vm& vm, const sim::Domain& domain, Complai
 void check_domain(db::Txn& txn, const sim::DomainKey& key, const sim::Domain& domain,
                   Complaints& complaints) {
   if (domain.is_frozen) complain(complaints, "guest {}/{} is frozen", key.host, key.name);
-  const auto id = vm_of(key.name);
+  const auto id = compute::vm_of_domain(key.name);
   if (!id) return;
   const auto vm = compute::find_vm(txn, *id);
   if (!vm || vm->state == VmState::kDone) {
