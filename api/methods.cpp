@@ -18,6 +18,8 @@ Registry<Call> make_registry() {
   add_template_methods(registry);
   add_vm_methods(registry);
   add_vm_change_methods(registry);
+  add_record_methods(registry);
+  add_schedule_methods(registry);
   add_snapshot_methods(registry);
   add_job_methods(registry);
   add_disk_methods(registry);

@@ -142,7 +142,7 @@ Result<EscapedText> list(Call& call, ObjectKind kind, std::string_view tag,
   std::string_view ending;
   if (kind == ObjectKind::kUser) ending = call.view().default_user_quotas;
   if (kind == ObjectKind::kGroup) ending = call.view().default_group_quotas;
-  return as_document(view::pool_document(tag, entries, ask.is_full, ending));
+  return as_document(view::pool_document(tag, entries, ask.is_full, ending, call.view().samples));
 }
 
 Result<bool> is_append(std::int64_t update_type) {

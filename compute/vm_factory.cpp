@@ -15,7 +15,7 @@ namespace {
 /// along, as a template made from a VM's document does.
 constexpr auto kServerAttributes = std::to_array<std::string_view>(
     {"NAME", "VMID", "TEMPLATE_ID", "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS",
-     "AUTOMATIC_NIC_REQUIREMENTS", "TM_MAD_SYSTEM", "SERIAL_LOG", "DISK", "NIC"});
+     "AUTOMATIC_NIC_REQUIREMENTS", "TM_MAD_SYSTEM", "SERIAL_LOG", "DISK", "NIC", "SCHED_ACTION"});
 
 bool is_server_attribute(std::string_view name) {
   return std::find(kServerAttributes.begin(), kServerAttributes.end(), name) !=

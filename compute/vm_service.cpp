@@ -11,6 +11,7 @@
 #include "compute/lifecycle.h"
 #include "compute/placement.h"
 #include "compute/restricted.h"
+#include "compute/schedule.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
 #include "site/vm_group.h"
@@ -101,6 +102,7 @@ Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const
   const auto role = TRY(site::find_role(txn, actor, fresh.vm.attributes));
   const VmId id = TRY(insert_new_vm(txn, std::move(fresh)));
   if (role) site::join_role(txn, id, *role);
+  CHECK_OK(add_schedules(txn, id, ask.attributes));
   return id;
 }
 

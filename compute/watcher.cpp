@@ -8,6 +8,7 @@
 #include "compute/guest_facts.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/placement.h"
+#include "monitoring/records.h"
 
 namespace neph::compute {
 namespace {
@@ -116,6 +117,7 @@ struct Watcher::Visit {
 struct Watcher::Found {
   Result<HostFact> fact;
   std::vector<DomainFact> domains;
+  Instant at;
 };
 
 struct Watcher::Concluded {
@@ -123,8 +125,8 @@ struct Watcher::Concluded {
   std::vector<hypervisor_driver::DomainRef> superseded;
 };
 
-Watcher::Watcher(db::Store& store, Lanes& lanes, VmService& vms)
-    : store_(store), lanes_(lanes), vms_(vms) {
+Watcher::Watcher(db::Store& store, Lanes& lanes, VmService& vms, monitoring::Board* board)
+    : store_(store), lanes_(lanes), vms_(vms), board_(board) {
   store_.observe([this](db::Txn& txn, const db::ChangeSet& changes) { observe(txn, changes); });
 }
 
@@ -278,15 +280,16 @@ void Watcher::visit(HostId id) {
 void Watcher::inspect(const Host& host) {
   visits_.at(host.id)->uri = host.uri;
   const auto driver = vms_.drivers().hypervisor(host.vm_mad);
-  if (!driver) return conclude(host, {tl::unexpected(driver.error()), {}});
+  if (!driver) return conclude(host, {tl::unexpected(driver.error()), {}, {}});
   lanes_.drivers().post([this, host, driver = *driver] {
     const auto ref = ref_of(host);
-    Found found{driver->inspect_host(ref), {}};
+    Found found{driver->inspect_host(ref), {}, {}};
     if (found.fact) {
       auto domains = driver->list_domains(ref);
       if (domains) found.domains = std::move(*domains);
       else found.fact = tl::unexpected(domains.error());
     }
+    found.at = lanes_.clock().now();
     lanes_.store().post([this, host, found = std::move(found)] { conclude(host, found); });
   });
 }
@@ -324,13 +327,34 @@ void reconcile(db::Txn& txn, const Host& host, const std::vector<DomainFact>& do
   }
 }
 
+monitoring::VmReading reading_of(VmId vm, const DomainFact& domain) {
+  monitoring::VmReading reading{vm, domain.cpu_time_ns, domain.memory.value / 1024, std::nullopt};
+  if (const auto& t = domain.traffic) {
+    reading.traffic = {t->disk_read_bytes,    t->disk_reads,     t->disk_written_bytes,
+                       t->disk_writes,        t->received_bytes, t->sent_bytes};
+  }
+  return reading;
+}
+
+/// What a visit says about use. Samples touch no object: documents take them from the board.
+void record_use(db::Txn& txn, monitoring::Board& board, monitoring::Reading reading,
+                const HostFact& fact) {
+  reading.cpu_time_ns = fact.cpu_time_ns;
+  reading.cpu_percent_total = fact.cpu_percent_total;
+  reading.used_memory_kb = (fact.memory_total.value - fact.memory_free.value) / 1024;
+  reading.free_memory_kb = fact.memory_free.value / 1024;
+  if (const auto record = board.add(reading)) {
+    monitoring::save_record(txn, *record, board.retention());
+  }
+}
+
 }  // namespace
 
 void Watcher::conclude(const Host& asked, const Found& found) {
   const auto state = visits_.find(asked.id);
   if (state == visits_.end()) return;
   store_.run<Concluded>(
-      [asked, found, visit = state->second](db::Txn& txn) -> Result<Concluded> {
+      [this, asked, found, visit = state->second](db::Txn& txn) -> Result<Concluded> {
         Host host = TRY(find_host(txn, asked.id));
         if (!found.fact) {
           mark_lost(txn, host, found.fact.error().text());
@@ -353,6 +377,7 @@ void Watcher::conclude(const Host& asked, const Found& found) {
                                     before->second == Before{stand_of(vm), vm.job};
           return is_as_before && !visit->touched.contains(vm.id.value);
         });
+        record(txn, asked.id, *visit, found);
         return Concluded{true, {}};
       },
       [this, asked, id = asked.id](const Result<Concluded>& concluded) {
@@ -365,6 +390,17 @@ void Watcher::conclude(const Host& asked, const Found& found) {
         const bool is_fine = concluded && concluded->is_fine;
         visit_after(id, is_fine ? interval : std::min(kRetry, interval));
       });
+}
+
+void Watcher::record(db::Txn& txn, HostId host, const Visit& visit, const Found& found) {
+  if (board_ == nullptr) return;
+  monitoring::Reading reading{.host = host, .at = found.at};
+  for (const DomainFact& domain : found.domains) {
+    const auto vm = vm_of_domain(domain.name);
+    if (domain.power != Power::kRunning || !vm || !visit.before.contains(*vm)) continue;
+    reading.vms.push_back(reading_of(*vm, domain));
+  }
+  record_use(txn, *board_, std::move(reading), *found.fact);
 }
 
 void Watcher::cut_off(const Host& host,

@@ -10,6 +10,7 @@
 #include "compute/host.h"
 #include "compute/vm_service.h"
 #include "db/store.h"
+#include "monitoring/board.h"
 
 namespace neph::compute {
 
@@ -18,7 +19,8 @@ namespace neph::compute {
 /// pending VMs whenever something has changed. Lives on the store lane; one per daemon.
 class Watcher {
  public:
-  Watcher(db::Store& store, Lanes& lanes, VmService& vms);
+  /// \param board  what hosts and guests use is written there; nullptr: nobody asks
+  Watcher(db::Store& store, Lanes& lanes, VmService& vms, monitoring::Board* board = nullptr);
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
@@ -42,6 +44,8 @@ class Watcher {
   void visit(HostId host);
   void inspect(const Host& host);
   void conclude(const Host& host, const Found& found);
+  /// Writes down what a host and its guests use.
+  void record(db::Txn& txn, HostId host, const Visit& visit, const Found& found);
   /// Power off for domains that run beside the VM they belong to.
   void cut_off(const Host& host, const std::vector<hypervisor_driver::DomainRef>& superseded);
   void visit_after(HostId host, Duration delay);
@@ -50,6 +54,7 @@ class Watcher {
   db::Store& store_;
   Lanes& lanes_;
   VmService& vms_;
+  monitoring::Board* const board_;
   std::map<HostId, std::shared_ptr<Visit>> visits_;  ///< store lane only
   bool is_placement_asked_ = false;
   std::atomic<bool> is_stopping_{false};

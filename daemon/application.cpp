@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "api/dispatcher.h"
+#include "compute/timetable.h"
 #include "compute/watcher.h"
 #include "daemon/bootstrap.h"
 #include "daemon/datastore_meter.h"
@@ -12,6 +13,7 @@
 #include "daemon/drivers.h"
 #include "daemon/files.h"
 #include "events/outbox.h"
+#include "monitoring/records.h"
 #include "site/hook.h"
 #include "snapshots/thaw.h"
 
@@ -88,18 +90,20 @@ struct Application::Rooms {
         lanes(clock, sizes_of(config)),
         store(*database, lanes),
         board(clock),
+        samples(clock, config.monitoring),
         images(config.images, drivers.catalogue()),
         vms(config.vms, drivers.catalogue()),
         hosts(config.vms, drivers.catalogue()),
         snapshots(config.snapshots, vms),
         checks(drivers.catalogue(), store_file(config.state)),
-        publisher(store, board),
+        publisher(store, board, &samples),
         authenticator(lanes, [this](std::string_view name) { return find_user(name); },
                       config.sessions),
         registry(api::make_registry()),
         dispatcher(registry, services(), store, lanes),
         runner(store, lanes, board, config.jobs),
-        watcher(store, lanes, vms),
+        watcher(store, lanes, vms, &samples),
+        timetable(store, lanes, vms, config.sessions.default_umask),
         meter(store, lanes, images, config.datastore_interval),
         courier(store, lanes, [this](db::Txn& txn, const events::Event& event) {
           site::deliver(txn, [this](ObjectKind kind, std::int64_t id) {
@@ -147,6 +151,7 @@ struct Application::Rooms {
   ThreadLanes lanes;
   db::Store store;
   jobs::ProgressBoard board;
+  monitoring::Board samples;
   datastore::ImageService images;
   compute::VmService vms;
   compute::HostService hosts;
@@ -158,6 +163,7 @@ struct Application::Rooms {
   api::Dispatcher dispatcher;
   jobs::Runner runner;
   compute::Watcher watcher;
+  compute::Timetable timetable;
   DatastoreMeter meter;
   events::Courier courier;
   std::optional<api::HttpServer> http;
@@ -175,7 +181,10 @@ Result<void> Application::Rooms::fill(const fs::path& demo_image) {
       return ensure_demo(txn, images, config.vms, demo_image);
     }));
   }
-  database->read(now, [this](db::Txn& txn) { publisher.load(txn); });
+  database->read(now, [this](db::Txn& txn) {
+    monitoring::load_records(txn, samples);
+    publisher.load(txn);
+  });
   return {};
 }
 
@@ -193,6 +202,7 @@ Result<void> Application::Rooms::serve() {
   // whatever writes; calls come last.
   snapshots::thaw_interrupted(store, lanes, drivers.catalogue(), [this] { runner.start(); });
   watcher.start();
+  timetable.start();
   courier.start();
   meter.start();
   CHECK_OK(http->start());
@@ -206,6 +216,7 @@ void Application::Rooms::stop() {
   if (http) http->stop();
   runner.stop();
   watcher.stop();
+  timetable.stop();
   meter.stop();
   const Duration end = clock.monotonic() + kDrainLimit;
   while (runner.acting() > 0 && clock.monotonic() < end) clock.sleep_for(kDrainPause);

@@ -14,6 +14,7 @@
 #include "datastore/image_service.h"
 #include "drivers/hypervisor/driver.h"
 #include "jobs/runner.h"
+#include "monitoring/board.h"
 #include "network/settings.h"
 #include "site/hook.h"
 #include "site/vdc.h"
@@ -40,6 +41,7 @@ struct Config {
   compute::Settings vms;
   network::Settings networks;
   snapshots::Settings snapshots;
+  monitoring::Board::Settings monitoring;
   site::VdcRights vdc_rights;
   site::HookSettings hooks;         ///< `directory` empty: below the state directory
   jobs::Runner::Limits jobs;

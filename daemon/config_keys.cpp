@@ -27,6 +27,7 @@ using Limits = jobs::Runner::Limits;
 using Sizes = ThreadLanes::Sizes;
 using Rights = site::VdcRights;
 using Hooks = site::HookSettings;
+using Monitoring = monitoring::Board::Settings;
 
 /// Where the value of a key lives: a member, or a member of a member.
 template <auto... kMembers>
@@ -412,6 +413,12 @@ const std::vector<ConfigKey> kComputeKeys = {
     duration<At<&Config::vms, &Vms::monitor_interval>, 1000, 1>(
         "MONITORING_INTERVAL", "seconds, 1 or more",
         "How often a host is measured and compared with what should run there."),
+    duration<At<&Config::monitoring, &Monitoring::hosts>, 1000, 0>(
+        "HOST_MONITORING_EXPIRATION_TIME", "seconds",
+        "How long is kept what hosts used; 0 keeps only what they use now."),
+    duration<At<&Config::monitoring, &Monitoring::vms>, 1000, 0>(
+        "VM_MONITORING_EXPIRATION_TIME", "seconds",
+        "How long is kept what VMs used; 0 keeps only what they use now."),
     text<At<&Config::vms, &Vms::uri_pattern>>("HOST_URI_PATTERN", "a libvirt URI with NAME in it",
         "libvirt URI of hosts without LIBVIRT_URI; NAME becomes the host's name."),
     yes_or_no<At<&Config::embedded_host>>("EMBEDDED_HOST",

@@ -82,7 +82,10 @@ Result<EntryPtr> read_host(db::Txn& txn, HostId id) {
   HostFacts facts{
       TRY(compute::find_host(txn, id)), compute::host_use(txn, id), {}, retained_on(txn, id)};
   facts.cluster_attributes = TRY(compute::find_cluster(txn, facts.host.cluster)).attributes;
-  return entry_of(compute::subject_of(facts.host), host_xml(facts));
+  auto document = host_xml(facts);
+  Entry entry = *entry_of(compute::subject_of(facts.host), std::move(document.text));
+  entry.monitoring = document.monitoring;
+  return std::make_shared<const Entry>(std::move(entry));
 }
 
 Result<EntryPtr> read_datastore(db::Txn& txn, DatastoreId id) {
@@ -166,8 +169,9 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
                 compute::list_disks(txn, id),   compute::list_nics(txn, id),
                 compute::list_history(txn, id), {},
                 network::list_rules_of(txn, id), {},
-                access::find_lock(txn, Resource::kVm, id.value)};
+                access::find_lock(txn, Resource::kVm, id.value), {}};
   facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
+  facts.schedule = compute::list_schedule(txn, id);
   for (const auto& disk : facts.disks) {
     auto points = restore_points_of(txn, compute::tree_of(disk));
     if (!points.snapshots.empty()) facts.restore_points[disk.id] = std::move(points);
@@ -180,7 +184,11 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
 Result<EntryPtr> read_vm(db::Txn& txn, VmId id) {
   const VmFacts facts = TRY(read_vm_facts(txn, id));
   auto document = vm_xml(facts);
-  Entry entry = *entry_of(compute::subject_of(facts.vm), {}, vm_brief_xml(facts));
+  auto brief = vm_brief_xml(facts);
+  Entry entry = *entry_of(compute::subject_of(facts.vm), {}, std::move(brief.text));
+  entry.brief_monitoring = brief.monitoring;
+  entry.monitoring = document.monitoring;
+  entry.history = std::move(document.history);
   entry.state = static_cast<int>(facts.vm.state);
   entry.full = std::move(document.text);
   entry.detail = document.older_history;

@@ -76,7 +76,7 @@ void write_monitoring(text::XmlWriter& xml, const compute::Host& host) {
 
 }  // namespace
 
-std::string host_xml(const HostFacts& facts) {
+MeasuredDocument host_xml(const HostFacts& facts) {
   const auto& host = facts.host;
   const auto state = static_cast<std::int64_t>(compute::state_of(host));
   text::XmlWriter xml;
@@ -92,9 +92,11 @@ std::string host_xml(const HostFacts& facts) {
   write_share(xml, facts);
   xml.ids("VMS", numbers_of(facts.use.vms));
   xml.attributes("TEMPLATE", shown_attributes(facts));
+  Span monitoring{xml.text().size(), 0};
   write_monitoring(xml, host);
+  monitoring.size = xml.text().size() - monitoring.at;
   xml.close();
-  return xml.take();
+  return {xml.take(), monitoring};
 }
 
 }  // namespace neph::view

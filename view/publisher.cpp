@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "jobs/job.h"
 #include "view/internal/entries.h"
+#include "view/internal/monitoring.h"
 #include "view/internal/progress.h"
 #include "view/view.h"
 
@@ -118,9 +119,12 @@ void forget_old_jobs(View& view) {
 
 }  // namespace
 
-Publisher::Publisher(db::Store& store, const jobs::ProgressBoard& board) : board_(board) {
+Publisher::Publisher(db::Store& store, const jobs::ProgressBoard& board,
+                     const monitoring::Board* samples)
+    : board_(board), samples_(samples) {
   auto empty = std::make_shared<View>();
   empty->board = &board_;
+  empty->samples = samples_;
   current_ = std::move(empty);
   store.observe([this](db::Txn& txn, const db::ChangeSet& changes) { publish(txn, changes); });
 }
@@ -128,6 +132,7 @@ Publisher::Publisher(db::Store& store, const jobs::ProgressBoard& board) : board
 void Publisher::load(db::Txn& txn) {
   auto next = std::make_shared<View>();
   next->board = &board_;
+  next->samples = samples_;
   next->acls = access::list_acls(txn);
   publish_default_quotas(txn, *next);
   std::set<UserId> users;
@@ -145,7 +150,10 @@ std::shared_ptr<const View> Publisher::current() const {
 }
 
 std::string Publisher::with_progress(const Entry& entry) const {
-  return view::with_progress(entry, board_);
+  std::string text = view::with_progress(entry, board_);
+  if (const auto now = monitoring_of(entry, Form::kFull, samples_))
+    text.replace(entry.monitoring.at, entry.monitoring.size, *now);
+  return text;
 }
 
 void Publisher::publish(db::Txn& txn, const db::ChangeSet& changes) {

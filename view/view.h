@@ -18,6 +18,7 @@
 #include "access/quota.h"
 #include "db/store.h"
 #include "jobs/progress_board.h"
+#include "monitoring/board.h"
 #include "snapshots/snapshot.h"
 #include "view/query.h"
 
@@ -38,6 +39,13 @@ struct Guarded {
   std::int64_t id = -1;
 };
 
+/// A record of a VM's history, for accounting.
+struct HistorySpan {
+  Span part;      ///< of `full`: its HISTORY element
+  Instant started;
+  Instant ended;  ///< unset: it is the VM's present one
+};
+
 /// One object. `full` is the document of *.info, `brief` the element inside pool documents where
 /// that is another; both are escaped XML.
 struct Entry {
@@ -54,6 +62,9 @@ struct Entry {
   ImageId image;              ///< of jobs: the image that it works on
   Span detail;                ///< of `full`: what only *.info shows, old history or a job's log
   std::vector<Guarded> guarded;  ///< of `full`, in its order
+  Span monitoring;               ///< of `full`: the element that shows what is measured
+  Span brief_monitoring;         ///< of `brief`
+  std::vector<HistorySpan> history;  ///< of VMs, oldest first
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
@@ -102,6 +113,7 @@ struct View {
   std::string default_user_quotas;   ///< document
   std::string default_group_quotas;
   const jobs::ProgressBoard* board = nullptr;  ///< outlives the view
+  const monitoring::Board* samples = nullptr;  ///< outlives the view
 
   [[nodiscard]] const Pool& pool(ObjectKind kind) const;
   /// kNotFound: "Error getting <what> [7]."
@@ -129,9 +141,29 @@ struct ListAsk {
 /// `full` without the parts that the caller may not see.
 [[nodiscard]] std::string visible_document(const View& view, const Entry& entry,
                                            const access::Actor& actor);
-/// <TAG>...</TAG> around the selected ones; `ending` is XML that stands behind them.
+/// <TAG>...</TAG> around the selected ones; `ending` is XML that stands behind them. With samples
+/// hosts and VMs show what they use now.
 [[nodiscard]] std::string pool_document(std::string_view tag, const std::vector<EntryPtr>& entries,
-                                        bool is_full, std::string_view ending = {});
+                                        bool is_full, std::string_view ending = {},
+                                        const monitoring::Board* samples = nullptr);
+
+inline constexpr std::int64_t kMonitoringSecondsMax = 1'000'000'000;
+/// MONITORING_DATA of hosts or VMs in the order given, each oldest first.
+/// \param seconds  of the last so many; 0: the last sample of each; below: all that are kept
+[[nodiscard]] std::string monitoring_document(const View& view, ObjectKind kind,
+                                              const std::vector<EntryPtr>& entries,
+                                              std::int64_t seconds);
+
+/// UTC seconds; negative: no limit.
+struct Period {
+  std::int64_t start = -1;
+  std::int64_t end = -1;
+};
+/// HISTORY_RECORDS of VMs in the order given: the records that ended after the start, or have not
+/// ended, and began before the end. Their times are left as they are, as OpenNebula does; its
+/// clients clip them.
+[[nodiscard]] std::string accounting_document(const std::vector<EntryPtr>& entries,
+                                              const Period& period);
 
 /// DEFAULT_USER_QUOTAS or DEFAULT_GROUP_QUOTAS: the limits of who has none of his own.
 [[nodiscard]] std::string default_quotas_document(access::QuotaOwner kind,
@@ -143,12 +175,15 @@ inline constexpr int kJobsShown = 1000;
 /// Keeps the picture: loads everything once, then re-reads what a commit touched.
 class Publisher {
  public:
-  Publisher(db::Store& store, const jobs::ProgressBoard& board);
+  /// \param samples  what hosts and VMs use; nullptr: nobody measures. Both boards outlive it.
+  Publisher(db::Store& store, const jobs::ProgressBoard& board,
+            const monitoring::Board* samples = nullptr);
   /// Loads everything; store lane, or before it runs. Until then the picture is empty.
   void load(db::Txn& txn);
   /// Any thread.
   [[nodiscard]] std::shared_ptr<const View> current() const;
-  /// The document of a snapshot or job with its progress as it is now.
+  /// The document with what is in no row: of a snapshot or job its progress, of a host or VM what
+  /// it uses.
   [[nodiscard]] std::string with_progress(const Entry& entry) const;
 
  private:
@@ -156,6 +191,7 @@ class Publisher {
   void swap_in(std::shared_ptr<const View> next);
 
   const jobs::ProgressBoard& board_;
+  const monitoring::Board* const samples_;
   mutable std::mutex mutex_;   ///< guards the pointer alone; never held while anything is done
   std::shared_ptr<const View> current_;
 };

@@ -75,7 +75,7 @@ void write_last_record(text::XmlWriter& xml, const VmFacts& facts) {
 
 }  // namespace
 
-std::string vm_brief_xml(const VmFacts& facts) {
+MeasuredDocument vm_brief_xml(const VmFacts& facts) {
   const auto& vm = facts.vm;
   const bool is_active = vm.state == compute::VmState::kActive;
   text::XmlWriter xml;
@@ -95,11 +95,13 @@ std::string vm_brief_xml(const VmFacts& facts) {
     xml.close();
   }
   write_template(xml, facts);
+  Span monitoring{xml.text().size(), 0};
   write_chosen(xml, "MONITORING", vm.monitoring, kMonitoringKeys);
+  monitoring.size = xml.text().size() - monitoring.at;
   write_chosen(xml, "USER_TEMPLATE", shown_user_attributes(facts), kUserKeys);
   write_last_record(xml, facts);
   xml.close();
-  return xml.take();
+  return {xml.take(), monitoring};
 }
 
 }  // namespace neph::view

@@ -53,15 +53,62 @@ void write_record(text::XmlWriter& xml, VmId vm, const HistoryRecord& record) {
   xml.close();
 }
 
-Span write_history(text::XmlWriter& xml, const VmFacts& facts) {
+std::vector<HistorySpan> write_history(text::XmlWriter& xml, const VmFacts& facts) {
+  std::vector<HistorySpan> spans;
   xml.open("HISTORY_RECORDS");
-  Span older{xml.text().size(), 0};
-  for (std::size_t i = 0; i < facts.history.size(); ++i) {
-    if (i + 1 == facts.history.size()) older.size = xml.text().size() - older.at;
-    write_record(xml, facts.vm.id, facts.history[i]);
+  for (const auto& record : facts.history) {
+    const std::size_t at = xml.text().size();
+    write_record(xml, facts.vm.id, record);
+    spans.push_back({{at, xml.text().size() - at}, record.started, record.ended});
   }
   xml.close();
-  return older;
+  return spans;
+}
+
+Span older_of(const std::vector<HistorySpan>& history) {
+  if (history.empty()) return {};
+  const std::size_t first = history.front().part.at;
+  return {first, history.back().part.at - first};
+}
+
+void write_scheduled(text::XmlWriter& xml, const compute::ScheduledAction& action) {
+  xml.open("SCHED_ACTION");
+  xml.element("ID", action.id.value);
+  xml.element("PARENT_ID", action.vm.value);
+  xml.element("TYPE", "VM");
+  xml.cdata("ACTION", action.action);
+  xml.cdata("ARGS", action.args);
+  xml.element("TIME", action.due.seconds());
+  xml.element("REPEAT", static_cast<std::int64_t>(action.repeat));
+  xml.cdata("DAYS", action.days);
+  xml.element("END_TYPE", static_cast<std::int64_t>(action.end));
+  xml.element("END_VALUE", action.end_value);
+  xml.element("DONE", action.done.is_set() ? action.done.seconds() : -1);
+  xml.cdata("MESSAGE", action.message);
+  xml.element("WARNING", std::int64_t{0});
+  xml.close();
+}
+
+void write_schedule_ids(text::XmlWriter& xml, const VmFacts& facts) {
+  std::vector<std::int64_t> ids;
+  for (const auto& action : facts.schedule) ids.push_back(action.id.value);
+  if (ids.empty()) xml.empty("SCHED_ACTIONS");
+  else xml.ids("SCHED_ACTIONS", ids);
+}
+
+/// Scheduled actions come last, as in the schema; among attributes they would be sorted by name.
+void write_full_template(text::XmlWriter& xml, const VmFacts& facts) {
+  if (facts.schedule.empty()) return xml.attributes("TEMPLATE", shown_attributes(facts));
+  text::XmlWriter inner;
+  inner.attributes("TEMPLATE", shown_attributes(facts));
+  const std::string_view text = inner.text();
+  constexpr std::string_view kBegin = "<TEMPLATE>";
+  constexpr std::string_view kEnd = "</TEMPLATE>";
+  NEPH_ASSERT(text.starts_with(kBegin) && text.ends_with(kEnd));
+  xml.open("TEMPLATE");
+  xml.raw(text.substr(kBegin.size(), text.size() - kBegin.size() - kEnd.size()));
+  for (const auto& action : facts.schedule) write_scheduled(xml, action);
+  xml.close();
 }
 
 /// The schema of full documents has no STATE among what was measured; pools show it.
@@ -89,11 +136,13 @@ VmDocument vm_xml(const VmFacts& facts) {
   write_permissions(xml, vm.permissions);
   write_states(xml, vm);
   write_lock(xml, facts.lock);
+  Span monitoring{xml.text().size(), 0};
   write_monitoring(xml, vm);
-  xml.empty("SCHED_ACTIONS");
-  xml.attributes("TEMPLATE", shown_attributes(facts));
+  monitoring.size = xml.text().size() - monitoring.at;
+  write_schedule_ids(xml, facts);
+  write_full_template(xml, facts);
   xml.attributes("USER_TEMPLATE", shown_user_attributes(facts));
-  const Span older = write_history(xml, facts);
+  auto history = write_history(xml, facts);
   for (const auto& [disk, points] : facts.restore_points) {
     xml.open("SNAPSHOTS");
     write_restore_points(xml, points, disk);
@@ -101,7 +150,8 @@ VmDocument vm_xml(const VmFacts& facts) {
   }
   write_backups(xml);
   xml.close();
-  return {xml.take(), older};
+  const Span older = older_of(history);
+  return {xml.take(), older, monitoring, std::move(history)};
 }
 
 }  // namespace neph::view

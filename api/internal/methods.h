@@ -23,6 +23,9 @@ void add_security_group_methods(Registry<Call>& registry);
 void add_template_methods(Registry<Call>& registry);
 void add_vm_methods(Registry<Call>& registry);
 void add_vm_change_methods(Registry<Call>& registry);
+/// Monitoring, accounting, and sets of VMs.
+void add_record_methods(Registry<Call>& registry);
+void add_schedule_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_job_methods(Registry<Call>& registry);
 void add_disk_methods(Registry<Call>& registry);

@@ -43,7 +43,6 @@ constexpr auto kNotProvided = std::to_array<Refusal>({
     {"NIC_ALIAS", "further addresses of a NIC are not provided"},
     {"TPM", "a TPM is not provided"},
     {"MEMORY_ENCRYPTION", "encrypted memory is not provided"},
-    {"SCHED_ACTION", "scheduled actions are not provided"},
     {"SNAPSHOT", "only the server writes it"},
     {"SAVE_AS", "only the server writes it"},
 });

@@ -48,6 +48,13 @@ enum class StopReason {
   kMigrated = 7,
 };
 
+/// What a guest has moved since it was started, all its disks and NICs together.
+struct DomainTraffic {
+  std::int64_t disk_read_bytes = 0, disk_reads = 0;
+  std::int64_t disk_written_bytes = 0, disk_writes = 0;
+  std::int64_t received_bytes = 0, sent_bytes = 0;
+};
+
 struct DomainFact {
   std::string name;
   std::string uuid;
@@ -56,6 +63,7 @@ struct DomainFact {
   std::int64_t cpu_time_ns = 0;
   Bytes memory;
   int vnc_port = -1;  ///< TCP port of the graphics console, -1 for none
+  std::optional<DomainTraffic> traffic;  ///< of list_domains, where the hypervisor counts it
 };
 
 struct HostFact {
@@ -67,6 +75,7 @@ struct HostFact {
   std::string hypervisor;  ///< "qemu", "kvm", "sim"
   std::string version;
   std::int64_t cpu_mhz = 0;
+  std::optional<std::int64_t> cpu_time_ns;  ///< spent on anything but idling, all cores together
 };
 
 enum class DiskDevice { kDisk, kCdrom };

@@ -1,3 +1,4 @@
+#include "compute/schedule.h"
 #include "tests/crash/story.h"
 
 namespace neph::crash {
@@ -110,6 +111,37 @@ std::vector<Story> halt_stories() {
   };
 }
 
+/// Due at once, planned once however often it is asked for.
+Step plans(std::string_view action) {
+  return asks([action = std::string(action)](Stage& stage, db::Txn& txn) -> Result<void> {
+    if (!compute::list_schedule(txn, stage.vm_id).empty()) return {};
+    const auto ask = TRY(text::Template::parse(
+        fmt::format("SCHED_ACTION=[ACTION=\"{}\", TIME=\"+0\"]", action)));
+    TRY(compute::add_schedule(txn, stage.vm_id, ask));
+    return {};
+  });
+}
+
+Check plan_is_done() {
+  return [](Stage& stage, Complaints& complaints) {
+    for (const auto& plan : stage.read<std::vector<compute::ScheduledAction>>(
+             [&](db::Txn& txn) { return compute::list_schedule(txn, stage.vm_id); })) {
+      if (plan.is_over && plan.done.is_set()) continue;
+      complaints.push_back(fmt::format("{} is not done: {}", plan.action, plan.message));
+    }
+  };
+}
+
+/// Done twice, the reboot or the suspension would show: the second one fails, and says so.
+std::vector<Story> schedule_stories() {
+  return {
+      {"a VM is suspended at its time", {a_vm()}, {plans("suspend")},
+       {vm_is("SUSPENDED"), plan_is_done()}},
+      {"a VM is terminated at its time", {a_vm()}, {plans("terminate-hard")},
+       {vm_is("DONE"), plan_is_done()}},
+  };
+}
+
 std::vector<Story> save_stories() {
   return {
       story("suspend and resume", {a_vm()}, {acts(Action::kSuspend), acts(Action::kResume)},
@@ -128,7 +160,7 @@ std::vector<Story> save_stories() {
 
 std::vector<Story> vm_stories() {
   std::vector<Story> all;
-  for (auto* some : {&deploy_stories, &halt_stories, &save_stories})
+  for (auto* some : {&deploy_stories, &halt_stories, &save_stories, &schedule_stories})
     for (Story& one : some()) all.push_back(std::move(one));
   return all;
 }

@@ -377,6 +377,24 @@ SnapshotFacts ready_snapshot() {
   return facts;
 }
 
+std::unique_ptr<monitoring::Board> measured() {
+  static const VirtualClock clock(kLater);
+  auto board = std::make_unique<monitoring::Board>(clock, monitoring::Board::Settings{});
+  monitoring::Reading reading{.host = HostId{1}, .at = kLater + Duration{-60'000}};
+  reading.cpu_time_ns = 0;
+  reading.cpu_percent_total = 800;
+  reading.used_memory_kb = 2'000'000;
+  reading.free_memory_kb = 6'000'000;
+  reading.vms = {{VmId{1}, 0, 262144, monitoring::Traffic{4096, 1, 0, 0, 590, 1180}}};
+  board->add(reading);
+  reading.at = kLater;
+  reading.cpu_time_ns = 75'000'000'000;
+  reading.vms = {{VmId{1}, 15'750'000'000, 262144,
+                  monitoring::Traffic{1'048'576, 32, 8192, 2, 4720, 5900}}};
+  board->add(reading);
+  return board;
+}
+
 jobs::Job copying_job() {
   jobs::Job job;
   job.id = JobId{12};

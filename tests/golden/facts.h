@@ -34,6 +34,8 @@ namespace neph::view::golden {
 [[nodiscard]] VmFacts pending();
 [[nodiscard]] SnapshotFacts armed_snapshot();
 [[nodiscard]] SnapshotFacts ready_snapshot();
+/// What node1 and web used: seen twice, a minute apart.
+[[nodiscard]] std::unique_ptr<monitoring::Board> measured();
 [[nodiscard]] jobs::Job copying_job();
 [[nodiscard]] std::vector<jobs::LogEntry> copying_log();
 

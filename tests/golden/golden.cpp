@@ -15,9 +15,16 @@ EntryPtr entry(std::string full, std::string brief = {}) {
 EntryPtr vm_entry(const VmFacts& facts) {
   auto document = vm_xml(facts);
   Entry made;
+  made.id = facts.vm.id.value;
+  made.subject.kind = access::Resource::kVm;
+  made.state = static_cast<int>(facts.vm.state);
+  made.monitoring = document.monitoring;
+  made.history = std::move(document.history);
   made.full = std::move(document.text);
   made.detail = document.older_history;
-  made.brief = vm_brief_xml(facts);
+  auto brief = vm_brief_xml(facts);
+  made.brief = std::move(brief.text);
+  made.brief_monitoring = brief.monitoring;
   return std::make_shared<const Entry>(std::move(made));
 }
 
@@ -25,8 +32,8 @@ std::vector<Document> objects() {
   return {{"user", user_xml(alice()), "user"},
           {"group", group_xml(research()), "group"},
           {"cluster", cluster_xml(lab()), "cluster"},
-          {"host", host_xml(node1()), "host"},
-          {"host-error", host_xml(node2()), "host"},
+          {"host", host_xml(node1()).text, "host"},
+          {"host-error", host_xml(node2()).text, "host"},
           {"datastore", datastore_xml(images()), "datastore"},
           {"datastore-system", datastore_xml(system_datastore()), "datastore"},
           {"image-used", image_xml(debian()), "image"},
@@ -74,6 +81,13 @@ std::vector<Document> pools() {
   const auto user = [](const UserFacts& facts) {
     return entry(user_xml(facts), user_brief_xml(facts));
   };
+  View view;
+  const auto board = measured();
+  view.samples = board.get();
+  const std::vector<EntryPtr> oldest_first = {vm_entry(web()), vm_entry(pending())};
+  Entry host;
+  host.id = 1;
+  const std::vector<EntryPtr> hosts = {std::make_shared<const Entry>(host)};
   const auto group = entry(group_xml(research()), group_brief_xml(research()));
   return {
       {"user-pool", pool("USER_POOL", {user(alice()), user(oneadmin())}), "user_pool"},
@@ -81,7 +95,8 @@ std::vector<Document> pools() {
       {"acl-pool",
        pool("ACL_POOL", {entry(acl_xml(alice_uses_a_host())), entry(acl_xml(users_create()))}),
        "acl_pool"},
-      {"host-pool", pool("HOST_POOL", {entry(host_xml(node2())), entry(host_xml(node1()))}),
+      {"host-pool",
+       pool("HOST_POOL", {entry(host_xml(node2()).text), entry(host_xml(node1()).text)}),
        "host_pool"},
       {"image-pool", pool("IMAGE_POOL", {entry(image_xml(debian()))}), "image_pool"},
       {"vnet-pool",
@@ -93,6 +108,11 @@ std::vector<Document> pools() {
        "security_group_pool"},
       {"vm-pool", pool_document("VM_POOL", vms, false), "vm_pool"},
       {"vm-pool-extended", pool_document("VM_POOL", vms, true), "vm_pool_extended"},
+      {"vm-pool-measured", pool_document("VM_POOL", vms, false, {}, board.get()), "vm_pool"},
+      {"vm-accounting", accounting_document(oldest_first, {}), "acct"},
+      {"vm-monitoring", monitoring_document(view, ObjectKind::kVm, oldest_first, -1),
+       "monitoring_data"},
+      {"host-monitoring", monitoring_document(view, ObjectKind::kHost, hosts, -1), ""},
       {"snapshot-pool", pool("SNAPSHOT_POOL", {entry(snapshot_xml(ready_snapshot()).text)}), ""}};
 }
 

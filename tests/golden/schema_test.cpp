@@ -47,7 +47,8 @@ TEST_P(Schema, AcceptsTheDocument) {
   if (!std::filesystem::is_directory(folder))
     GTEST_SKIP() << "NEPH_SHARED names no folder with schemas";
   const Document& document = GetParam();
-  const bool is_vm = document.schema == "vm" || document.schema == "vm_pool_extended";
+  const bool is_vm = document.schema == "vm" || document.schema == "vm_pool_extended" ||
+                     document.schema == "acct";
   std::string made = "/tmp/neph-golden.XXXXXX";
   ASSERT_NE(::mkdtemp(made.data()), nullptr);
   const auto file = std::filesystem::path(made) / "document.xml";

@@ -4,6 +4,7 @@
 
 #include "compute/host.h"
 #include "jobs/queue.h"
+#include "monitoring/records.h"
 #include "snapshots/thaw.h"
 #include "tests/support/invariants.h"
 
@@ -31,17 +32,22 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
       drivers{{{"dummy", &hypervisor}}, {{"local", &storage}}},
       store(database, site.lanes_),
       board(site.lanes_.clock()),
+      samples(site.lanes_.clock(), {}),
       images(image_settings(), drivers),
       vms(vm_settings(site.shutdown_limit_), drivers),
       hosts(vms.settings(), drivers),
       snapshots({}, vms),
       runner(store, site.lanes_, board, {}),
-      watcher(store, site.lanes_, vms) {
+      watcher(store, site.lanes_, vms, &samples),
+      timetable(store, site.lanes_, vms) {
+  database.read(site.lanes_.clock().now(),
+                [this](db::Txn& txn) { monitoring::load_records(txn, samples); });
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
   snapshots::thaw_interrupted(store, site.lanes_, drivers, [this] { runner.start(); });
   watcher.start();
+  timetable.start();
 }
 
 Result<std::unique_ptr<db::Database>> Site::open_store() { return db::Database::open(":memory:"); }

@@ -11,6 +11,7 @@
 #include "base/lanes.h"
 #include "compute/host_service.h"
 #include "compute/vm_service.h"
+#include "compute/timetable.h"
 #include "compute/watcher.h"
 #include "datastore/image_service.h"
 #include "db/store.h"
@@ -99,12 +100,14 @@ struct Site::Daemon {
   DriverCatalogue drivers;
   db::Store store;
   jobs::ProgressBoard board;
+  monitoring::Board samples;
   datastore::ImageService images;
   compute::VmService vms;
   compute::HostService hosts;
   snapshots::SnapshotService snapshots;
   jobs::Runner runner;
   compute::Watcher watcher;
+  compute::Timetable timetable;
 };
 
 template <class T>

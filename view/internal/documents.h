@@ -9,6 +9,7 @@
 #include "access/locks.h"
 #include "access/quota.h"
 #include "compute/host.h"
+#include "compute/schedule.h"
 #include "compute/vm.h"
 #include "compute/vm_template.h"
 #include "datastore/disk_snapshots.h"
@@ -71,7 +72,12 @@ struct HostFacts {
   text::Template cluster_attributes;  ///< its RESERVED_* count where the host has none
   std::vector<RetainedDisk> retained;
 };
-[[nodiscard]] std::string host_xml(const HostFacts& facts);
+/// A document with an element that shows what is measured.
+struct MeasuredDocument {
+  std::string text;
+  Span monitoring;
+};
+[[nodiscard]] MeasuredDocument host_xml(const HostFacts& facts);
 
 struct DatastoreFacts {
   datastore::Datastore datastore;
@@ -164,6 +170,7 @@ struct VmFacts {
   std::vector<text::Vector> security_rules;     ///< of the security groups of its NICs
   std::map<DiskId, RestorePoints> restore_points;  ///< of disks that have any
   access::Lock lock;
+  std::vector<compute::ScheduledAction> schedule;
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);
@@ -171,9 +178,11 @@ struct VmFacts {
 struct VmDocument {
   std::string text;
   Span older_history;  ///< all records but the last
+  Span monitoring;
+  std::vector<HistorySpan> history;
 };
 [[nodiscard]] VmDocument vm_xml(const VmFacts& facts);
-[[nodiscard]] std::string vm_brief_xml(const VmFacts& facts);
+[[nodiscard]] MeasuredDocument vm_brief_xml(const VmFacts& facts);
 
 /// A document with elements in it that are replaced while reading.
 struct LiveDocument {

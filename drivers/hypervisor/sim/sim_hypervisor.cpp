@@ -124,9 +124,12 @@ Result<HostFact> SimHypervisor::inspect_host(const HostRef& host) {
         return at_host(host, [&](State& state) -> Result<HostFact> {
           const sim::Host& found = state.host(host.name);
           Bytes used;
+          std::int64_t busy_ns = 0;
           for (auto at = state.domains.lower_bound({host.name, {}});
-               at != state.domains.end() && at->first.host == host.name; ++at)
+               at != state.domains.end() && at->first.host == host.name; ++at) {
+            busy_ns += sim::cpu_time_ns(state, at->second);
             if (at->second.is_active()) used = used + at->second.memory;
+          }
           return HostFact{.cpu_percent_total = found.cpu_percent,
                           .memory_total = found.memory,
                           .memory_free = std::max(found.memory - used, Bytes{0}),
@@ -134,7 +137,8 @@ Result<HostFact> SimHypervisor::inspect_host(const HostRef& host) {
                           .cpu_model = "Simulated CPU",
                           .hypervisor = "sim",
                           .version = "1.0",
-                          .cpu_mhz = 2000};
+                          .cpu_mhz = 2000,
+                          .cpu_time_ns = busy_ns};
         });
       });
 }

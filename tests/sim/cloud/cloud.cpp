@@ -8,6 +8,7 @@
 #include "access/directory.h"
 #include "access/users.h"
 #include "compute/cluster.h"
+#include "compute/timetable.h"
 #include "compute/watcher.h"
 #include "drivers/datastore/sim/sim_datastore.h"
 #include "drivers/hypervisor/sim/sim_hypervisor.h"
@@ -110,7 +111,8 @@ struct Cloud::Daemon {
                  .version = "0",
                  .configuration = {}},
         runner(store, cloud.lanes_, board, {}),
-        watcher(store, cloud.lanes_, vms) {
+        watcher(store, cloud.lanes_, vms),
+        timetable(store, cloud.lanes_, vms) {
     cloud.database_->read(cloud.now(), [this](db::Txn& txn) { publisher.load(txn); });
     store.observe([&cloud](db::Txn& txn, const db::ChangeSet& changes) {
       cloud.oracle_->look(txn, changes);
@@ -120,6 +122,7 @@ struct Cloud::Daemon {
     for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
     for (auto& kind : checks.job_kinds()) runner.add(std::move(kind));
     watcher.start();
+    timetable.start();
     snapshots::thaw_interrupted(store, cloud.lanes_, drivers, [this] { runner.start(); });
   }
 
@@ -140,6 +143,7 @@ struct Cloud::Daemon {
   api::Services services;
   jobs::Runner runner;
   compute::Watcher watcher;
+  compute::Timetable timetable;
 };
 
 Cloud::Cloud(const Plan& plan)

@@ -97,6 +97,7 @@ class Person {
         {3, &Person::create_image},
         {2, &Person::touch_image},
         {2, &Person::rename_vm},
+        {3, &Person::plan},
         {3, &Person::meddle_with_job},
     });
     static constexpr auto kDuties = std::to_array<Habit>({
@@ -170,6 +171,20 @@ class Person {
          "undeploy", "undeploy-hard", "resched", "unresched"});
     if (vm->state != VmState::kActive && happens(85)) return act_on(*vm, "resume");
     act_on(*vm, kRunning[static_cast<std::size_t>(cloud_.draw(kRunning.size()))]);
+  }
+
+  /// Something for a few minutes later, by then perhaps impossible; sometimes again and again.
+  void plan(const Belongings& mine) {
+    const OwnVm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    static constexpr auto kPlans = std::to_array<std::string_view>(
+        {"poweroff", "suspend", "resume", "resume", "stop", "reboot-hard", "terminate"});
+    const auto due = cloud_.now() + cloud_.around(Duration{300'000});
+    const auto action = kPlans[static_cast<std::size_t>(cloud_.draw(kPlans.size()))];
+    const std::string again = happens(20) ? ", REPEAT=3, DAYS=1, END_TYPE=1, END_VALUE=3" : "";
+    cloud_.call(user_, "one.vm.schedadd",
+                {number(vm->id), word(fmt::format("SCHED_ACTION=[ACTION={}, TIME={}{}]", action,
+                                                  due.seconds(), again))});
   }
 
   void end_vm(const Belongings& mine) {

@@ -66,10 +66,11 @@ inline std::string call_of(const std::string& method, const std::string& params)
 /// it is gone.
 class Rooms {
  public:
-  explicit Rooms(Lanes& lanes) : all_lanes_(lanes), board_(lanes.clock()) {
+  explicit Rooms(Lanes& lanes)
+      : all_lanes_(lanes), board_(lanes.clock()), samples_(lanes.clock(), {}) {
     database_ = std::move(*db::Database::open(":memory:"));
     store_ = std::make_unique<db::Store>(*database_, lanes);
-    publisher_ = std::make_unique<view::Publisher>(*store_, board_);
+    publisher_ = std::make_unique<view::Publisher>(*store_, board_, &samples_);
     authenticator_ = std::make_unique<access::Authenticator>(
         lanes, [this](std::string_view name) { return find_user(name); },
         access::Authenticator::Settings{});
@@ -88,6 +89,7 @@ class Rooms {
   }
   [[nodiscard]] Dispatcher& dispatcher() { return *dispatcher_; }
   [[nodiscard]] db::Store& store() { return *store_; }
+  [[nodiscard]] monitoring::Board& samples() { return samples_; }
   [[nodiscard]] Services services() {
     return {vms_, hosts_, images_, snapshots_, checks_, *publisher_, *authenticator_,
             "7.4.0", {}, [] { return std::string{"http://127.0.0.1:2633/RPC2"}; }};
@@ -138,6 +140,7 @@ class Rooms {
 
   Lanes& all_lanes_;
   jobs::ProgressBoard board_;
+  monitoring::Board samples_;
   std::unique_ptr<db::Database> database_;
   std::unique_ptr<db::Store> store_;
   DriverCatalogue drivers_;

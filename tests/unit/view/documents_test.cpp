@@ -85,7 +85,7 @@ TEST(VmDocument, HidesTheLcmStateUnlessActive) {
   facts.vm.lcm = compute::LcmState::kRunning;
   facts.vm.state = compute::VmState::kPoweroff;
   EXPECT_THAT(vm_xml(facts).text, HasSubstr("<STATE>8</STATE><LCM_STATE>0</LCM_STATE>"));
-  EXPECT_THAT(vm_brief_xml(facts), HasSubstr("<STATE>8</STATE><LCM_STATE>0</LCM_STATE>"));
+  EXPECT_THAT(vm_brief_xml(facts).text, HasSubstr("<STATE>8</STATE><LCM_STATE>0</LCM_STATE>"));
   facts.vm.state = compute::VmState::kActive;
   EXPECT_THAT(vm_xml(facts).text, HasSubstr("<STATE>3</STATE><LCM_STATE>3</LCM_STATE>"));
 }
@@ -130,14 +130,14 @@ TEST(HostDocument, TakesReservesOfTheClusterWhereItHasNone) {
   facts.cluster_attributes.set("RESERVED_CPU", "25%");
   facts.cluster_attributes.set("RESERVED_MEM", "100");
   facts.host.attributes.set("RESERVED_MEM", "-200");
-  EXPECT_THAT(host_xml(facts), HasSubstr("<MAX_MEM>1200</MAX_MEM><MAX_CPU>600</MAX_CPU>"));
+  EXPECT_THAT(host_xml(facts).text, HasSubstr("<MAX_MEM>1200</MAX_MEM><MAX_CPU>600</MAX_CPU>"));
 }
 
 TEST(HostDocument, IgnoresReservesThatAreNoNumber) {
   HostFacts facts;
   facts.host.cpu_total = 800;
   facts.host.attributes.set("RESERVED_CPU", "much");
-  EXPECT_THAT(host_xml(facts), HasSubstr("<MAX_CPU>800</MAX_CPU>"));
+  EXPECT_THAT(host_xml(facts).text, HasSubstr("<MAX_CPU>800</MAX_CPU>"));
 }
 
 TEST(SnapshotDocument, SaysInOneWordWhatItWaitsFor) {

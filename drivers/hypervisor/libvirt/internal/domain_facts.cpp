@@ -2,7 +2,9 @@
 
 #include <libvirt/virterror.h>
 
+#include <array>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "drivers/hypervisor/libvirt/internal/errors.h"
@@ -45,6 +47,26 @@ void fill_info(virDomainPtr domain, DomainFact& fact) {
   fact.cpu_time_ns = static_cast<std::int64_t>(info.cpuTime);
 }
 
+/// "net.0.rx.bytes", "block.1.wr.reqs": the sums of a device.
+void add_traffic(const virTypedParameter& param, DomainFact& fact) {
+  const std::string_view name = param.field;
+  if (param.type != VIR_TYPED_PARAM_ULLONG) return;
+  using Sum = std::int64_t DomainTraffic::*;
+  static constexpr auto kSums = std::to_array<std::pair<std::string_view, Sum>>({
+      {".rd.bytes", &DomainTraffic::disk_read_bytes},
+      {".rd.reqs", &DomainTraffic::disk_reads},
+      {".wr.bytes", &DomainTraffic::disk_written_bytes},
+      {".wr.reqs", &DomainTraffic::disk_writes},
+      {".rx.bytes", &DomainTraffic::received_bytes},
+      {".tx.bytes", &DomainTraffic::sent_bytes},
+  });
+  for (const auto& [ending, sum] : kSums) {
+    if (!name.ends_with(ending)) continue;
+    if (!fact.traffic) fact.traffic.emplace();
+    (*fact.traffic).*sum += static_cast<std::int64_t>(param.value.ul);
+  }
+}
+
 void fill_stats(const virDomainStatsRecord& record, DomainFact& fact) {
   for (int i = 0; i < record.nparams; ++i) {
     const auto& param = record.params[i];
@@ -52,6 +74,7 @@ void fill_stats(const virDomainStatsRecord& record, DomainFact& fact) {
     if (name == "cpu.time") fact.cpu_time_ns = static_cast<std::int64_t>(param.value.ul);
     if (name == "balloon.current")
       fact.memory = Bytes{static_cast<std::int64_t>(param.value.ul) * 1024};
+    if (name.starts_with("net.") || name.starts_with("block.")) add_traffic(param, fact);
   }
 }
 
@@ -157,7 +180,8 @@ Result<std::vector<DomainFact>> list_facts(HostLink& link, virConnectPtr connect
   virDomainStatsRecordPtr* list = nullptr;
   // NOWAIT: a domain that is busy tells less instead of holding up the others.
   const unsigned what = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL |
-                        VIR_DOMAIN_STATS_BALLOON;
+                        VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_INTERFACE |
+                        VIR_DOMAIN_STATS_BLOCK;
   int count = virConnectGetAllDomainStats(connection, what, &list,
                                           VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
   // Some drivers know fewer figures, or not the flag.

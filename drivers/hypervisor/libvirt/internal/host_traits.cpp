@@ -121,6 +121,25 @@ Memory inspect_memory(virConnectPtr connection, const virNodeInfo& info) {
   return memory;
 }
 
+/// nullopt where the driver does not count it.
+std::optional<std::int64_t> inspect_cpu_time(virConnectPtr connection) {
+  int count = 0;
+  virNodeGetCPUStats(connection, VIR_NODE_CPU_STATS_ALL_CPUS, nullptr, &count, 0);
+  std::vector<virNodeCPUStats> stats(static_cast<std::size_t>(std::max(count, 0)));
+  if (count <= 0 || virNodeGetCPUStats(connection, VIR_NODE_CPU_STATS_ALL_CPUS, stats.data(),
+                                       &count, 0) < 0) {
+    virResetLastError();
+    return std::nullopt;
+  }
+  std::int64_t busy = 0;
+  for (const auto& entry : stats) {
+    const std::string_view name = entry.field;
+    if (name == VIR_NODE_CPU_STATS_KERNEL || name == VIR_NODE_CPU_STATS_USER)
+      busy += static_cast<std::int64_t>(entry.value);
+  }
+  return busy;
+}
+
 }  // namespace
 
 Result<HostTraits> inspect_traits(virConnectPtr connection, bool is_in_process,
@@ -149,7 +168,8 @@ Result<HostFact> inspect_figures(virConnectPtr connection, const HostTraits& tra
                 .memory_free = memory.free,
                 .architecture = traits.architecture.empty() ? info.model : traits.architecture,
                 .cpu_model = traits.cpu_model,
-                .cpu_mhz = static_cast<std::int64_t>(info.mhz)};
+                .cpu_mhz = static_cast<std::int64_t>(info.mhz),
+                .cpu_time_ns = inspect_cpu_time(connection)};
   const char* type = virConnectGetType(connection);
   fact.hypervisor = traits.domain_type == "kvm" ? "kvm" : lower(type != nullptr ? type : "");
   unsigned long version = 0;

@@ -1,0 +1,240 @@
+#include "compute/schedule.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <set>
+
+#include "compute/vm.h"
+#include "db/counters.h"
+
+namespace neph::compute {
+namespace {
+
+using Days = std::set<std::int64_t>;
+
+constexpr std::int64_t kHour = 3600;
+constexpr std::int64_t kHoursMax = 168;
+/// Day 365 of the year comes once in four years, around 2100 once in eight.
+constexpr int kDaysAheadMax = 8 * 366;
+
+template <class Number>
+bool read_schedule_number(std::string_view text, Number& number) {
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  return read.ec == std::errc{} && read.ptr == end && !text.empty();
+}
+
+/// What can be scheduled: what needs no more than the VM, and MANAGE of it.
+bool is_schedulable(std::string_view name) {
+  const auto action = action_from(name);
+  return action && name_of(*action) == name && right_for(*action) == access::Op::kManage;
+}
+
+struct DayRange {
+  std::int64_t from, to;
+};
+DayRange days_of(Repeat repeat) {
+  switch (repeat) {
+    case Repeat::kWeekly: return {0, 6};
+    case Repeat::kMonthly: return {1, 31};
+    case Repeat::kYearly: return {0, 365};
+    default: return {1, kHoursMax};
+  }
+}
+
+Result<Days> read_days(std::string_view text, Repeat repeat) {
+  const auto [from, to] = days_of(repeat);
+  Days days;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    std::string_view word = text.substr(0, end);
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    std::int64_t day = -1;
+    if (!read_schedule_number(word, day) || day < from || day > to) {
+      return fail(Errc::kInvalid, "Wrong DAYS \"{}\" of a scheduled action: numbers from {} to {}"
+                                  " are wanted", word, from, to);
+    }
+    days.insert(day);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  const bool is_enough = repeat == Repeat::kHourly ? days.size() == 1 : !days.empty();
+  if (is_enough) return days;
+  return fail(Errc::kInvalid, "A scheduled action that is repeated needs DAYS: {}",
+              repeat == Repeat::kHourly ? "every how many hours" : "numbers with commas");
+}
+
+Result<void> read_time(const text::Vector& vector, Instant origin, ScheduledAction& action) {
+  const auto* text = vector.find("TIME");
+  if (text == nullptr) {
+    if (action.due.is_set()) return {};
+    return fail(Errc::kInvalid, "A scheduled action needs a TIME: UTC seconds, or +seconds from "
+                                "when the VM was created");
+  }
+  std::string_view number = *text;
+  const bool is_relative = number.starts_with('+');
+  if (is_relative) number.remove_prefix(1);
+  std::int64_t seconds = -1;
+  constexpr std::int64_t kSecondsMax = 100'000'000'000;
+  if (!read_schedule_number(number, seconds) || seconds < 0 || seconds > kSecondsMax) {
+    return fail(Errc::kInvalid, "Wrong TIME \"{}\" of a scheduled action: UTC seconds, or "
+                                "+seconds from when the VM was created", *text);
+  }
+  action.due = Instant{((is_relative ? origin.seconds() : 0) + seconds) * 1000};
+  return {};
+}
+
+template <class Enum>
+Result<void> read_kind(const text::Vector& vector, std::string_view key, int most, Enum& kind) {
+  const auto* text = vector.find(key);
+  if (text == nullptr || text->empty()) return {};
+  int number = -2;
+  if (!read_schedule_number(std::string_view{*text}, number) || number < -1 || number > most) {
+    return fail(Errc::kInvalid, "Wrong {} \"{}\" of a scheduled action: a number from -1 to {}",
+                key, *text, most);
+  }
+  kind = static_cast<Enum>(number);
+  return {};
+}
+
+Result<void> read_end(const text::Vector& vector, ScheduledAction& action) {
+  CHECK_OK(read_kind(vector, "END_TYPE", 2, action.end));
+  if (const auto* text = vector.find("END_VALUE"); text != nullptr && !text->empty()) {
+    if (!read_schedule_number(std::string_view{*text}, action.end_value)) {
+      return fail(Errc::kInvalid, "Wrong END_VALUE \"{}\" of a scheduled action", *text);
+    }
+  }
+  const bool is_needed =
+      action.end == ScheduleEnd::kAfterTimes || action.end == ScheduleEnd::kAtTime;
+  if (!is_needed || action.end_value > 0) return {};
+  return fail(Errc::kInvalid, "A scheduled action with END_TYPE {} needs an END_VALUE above 0",
+              static_cast<int>(action.end));
+}
+
+bool is_on(const std::tm& day, Repeat repeat, const Days& days) {
+  switch (repeat) {
+    case Repeat::kWeekly: return days.contains(day.tm_wday);
+    case Repeat::kMonthly: return days.contains(day.tm_mday);
+    case Repeat::kYearly: return days.contains(day.tm_yday);
+    default: return false;
+  }
+}
+
+/// The first day from that of `from` on, at the time of day of `due`, that is after `after`.
+std::optional<Instant> next_day(const ScheduledAction& action, const Days& days, Instant from,
+                                Instant after) {
+  const std::time_t due_seconds = action.due.seconds();
+  const std::time_t first_seconds = from.seconds();
+  std::tm clock{};
+  std::tm first{};
+  localtime_r(&due_seconds, &clock);
+  localtime_r(&first_seconds, &first);
+  for (int ahead = 0; ahead <= kDaysAheadMax; ++ahead) {
+    std::tm day = first;
+    day.tm_mday += ahead;
+    day.tm_hour = clock.tm_hour;
+    day.tm_min = clock.tm_min;
+    day.tm_sec = clock.tm_sec;
+    day.tm_isdst = -1;  // the hour on the wall stays, whatever summer does
+    const std::time_t seconds = std::mktime(&day);
+    if (seconds > after.seconds() && is_on(day, action.repeat, days)) {
+      return Instant{seconds * 1000};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Instant> next_time(const ScheduledAction& action, Instant now) {
+  const auto days = read_days(action.days, action.repeat);
+  if (!days) return std::nullopt;
+  if (action.repeat != Repeat::kHourly) {
+    return next_day(action, *days, std::max(action.due, now), std::max(action.due, now));
+  }
+  const std::int64_t step = *days->begin() * kHour;
+  const std::int64_t missed = std::max<std::int64_t>(0, now.seconds() - action.due.seconds());
+  return Instant{(action.due.seconds() + (missed / step + 1) * step) * 1000};
+}
+
+Result<const text::Vector*> only_schedule(const text::Template& ask) {
+  const auto* vector = ask.find_vector("SCHED_ACTION");
+  if (vector != nullptr) return vector;
+  return fail(Errc::kInvalid, "No scheduled action: the template needs SCHED_ACTION=[ACTION=...,"
+                              " TIME=...]");
+}
+
+Result<ScheduledActionId> insert_schedule(db::Txn& txn, const Vm& vm, const text::Vector& vector) {
+  ScheduledAction action = TRY(read_schedule(vector, vm.created));
+  action.vm = vm.id;
+  action.id = db::take_id<ScheduledActionId>(txn, "scheduled_action");
+  save_schedule(txn, action);
+  return action.id;
+}
+
+}  // namespace
+
+Result<ScheduledAction> read_schedule(const text::Vector& vector, Instant origin,
+                                      ScheduledAction known) {
+  ScheduledAction action = std::move(known);
+  if (const auto* name = vector.find("ACTION")) action.action = *name;
+  if (!is_schedulable(action.action)) {
+    return fail(Errc::kInvalid, "Action \"{}\" cannot be scheduled: hold, release, suspend, stop, "
+                                "resume, reboot, poweroff, undeploy and terminate can, the last "
+                                "four also with -hard", action.action);
+  }
+  if (const auto* args = vector.find("ARGS")) action.args = *args;
+  if (const auto* days = vector.find("DAYS")) action.days = *days;
+  CHECK_OK(read_time(vector, origin, action));
+  CHECK_OK(read_kind(vector, "REPEAT", 3, action.repeat));
+  CHECK_OK(read_end(vector, action));
+  if (action.repeat == Repeat::kNever) return action;
+  const Days days = TRY(read_days(action.days, action.repeat));
+  if (action.repeat == Repeat::kHourly) return action;
+  const auto first = next_day(action, days, action.due, action.due + Duration{-1000});
+  if (first) action.due = *first;
+  return action;
+}
+
+void advance_schedule(ScheduledAction& action, Instant now) {
+  action.is_over = true;
+  if (action.repeat == Repeat::kNever) return;
+  if (action.end == ScheduleEnd::kAfterTimes && --action.end_value <= 0) return;
+  const auto next = next_time(action, now);
+  if (!next) return;
+  if (action.end == ScheduleEnd::kAtTime && next->seconds() > action.end_value) return;
+  action.due = *next;
+  action.is_over = false;
+}
+
+Result<ScheduledActionId> add_schedule(db::Txn& txn, VmId id, const text::Template& ask) {
+  const Vm vm = TRY(find_vm(txn, id));
+  return insert_schedule(txn, vm, *TRY(only_schedule(ask)));
+}
+
+Result<void> add_schedules(db::Txn& txn, VmId id, const text::Template& ask) {
+  const auto vectors = ask.vectors("SCHED_ACTION");
+  if (vectors.empty()) return {};
+  const Vm vm = TRY(find_vm(txn, id));
+  for (const auto* vector : vectors) TRY(insert_schedule(txn, vm, *vector));
+  return {};
+}
+
+Result<void> update_schedule(db::Txn& txn, VmId id, ScheduledActionId action,
+                             const text::Template& ask) {
+  const Vm vm = TRY(find_vm(txn, id));
+  const auto known = TRY(find_schedule(txn, id, action));
+  auto fresh = TRY(read_schedule(*TRY(only_schedule(ask)), vm.created, known));
+  fresh.is_over = false;
+  fresh.done = {};
+  fresh.message.clear();
+  save_schedule(txn, fresh);
+  return {};
+}
+
+Result<void> delete_schedule(db::Txn& txn, VmId vm, ScheduledActionId id) {
+  TRY(find_schedule(txn, vm, id));
+  delete_schedule_row(txn, vm, id);
+  return {};
+}
+
+}  // namespace neph::compute

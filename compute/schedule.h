@@ -1,0 +1,67 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "access/permissions.h"
+#include "base/clock.h"
+#include "compute/lifecycle.h"
+#include "db/database.h"
+#include "text/template.h"
+
+/// What is to be done to a VM at a time, once or again and again: SCHED_ACTION. Functions run on
+/// the store lane; rights on the VM are the caller's business. compute::Timetable performs them.
+namespace neph::compute {
+
+using ScheduledActionId = Id<struct ScheduledActionTag>;
+
+/// REPEAT and END_TYPE of the wire.
+enum class Repeat { kNever = -1, kWeekly = 0, kMonthly = 1, kYearly = 2, kHourly = 3 };
+enum class ScheduleEnd { kNone = -1, kNever = 0, kAfterTimes = 1, kAtTime = 2 };
+
+struct ScheduledAction {
+  ScheduledActionId id;
+  VmId vm;
+  std::string action;  ///< "poweroff-hard"
+  std::string args;    ///< kept and shown; no action that is provided takes any
+  Instant due;         ///< the next time; the last one when it is over
+  Repeat repeat = Repeat::kNever;
+  /// Numbers with commas: days of the week from Sunday 0, of the month from 1, of the year from 0,
+  /// in the daemon's time zone; with kHourly one number, of hours.
+  std::string days;
+  ScheduleEnd end = ScheduleEnd::kNone;
+  std::int64_t end_value = -1;  ///< how many times more, or UTC seconds
+  Instant done;                 ///< the last time that it was done
+  bool is_over = false;
+  std::string message;          ///< why it could not be done the last time
+};
+
+/// Reads SCHED_ACTION = [ACTION, TIME, REPEAT, DAYS, END_TYPE, END_VALUE, ARGS].
+/// \param origin  what TIME="+60" counts from: when the VM was created
+/// \param known   what the vector does not say stays as it is here
+/// \returns kInvalid naming the key
+[[nodiscard]] Result<ScheduledAction> read_schedule(const text::Vector& vector, Instant origin,
+                                                    ScheduledAction known = {});
+/// Moves a repeated action to its next time after `now`, or ends it.
+void advance_schedule(ScheduledAction& action, Instant now);
+
+/// Of a template with one SCHED_ACTION. \returns kInvalid, kNotFound
+Result<ScheduledActionId> add_schedule(db::Txn& txn, VmId vm, const text::Template& ask);
+/// Also sets up again what was over.
+Result<void> update_schedule(db::Txn& txn, VmId vm, ScheduledActionId id,
+                             const text::Template& ask);
+Result<void> delete_schedule(db::Txn& txn, VmId vm, ScheduledActionId id);
+/// All SCHED_ACTIONs of the template that a new VM is made from.
+Result<void> add_schedules(db::Txn& txn, VmId vm, const text::Template& ask);
+
+/// \returns kNotFound also for an action of another VM
+[[nodiscard]] Result<ScheduledAction> find_schedule(db::Txn& txn, VmId vm, ScheduledActionId id);
+[[nodiscard]] std::vector<ScheduledAction> list_schedule(db::Txn& txn, VmId vm);
+/// Not over and due, the longest due first, at most `count_max`.
+[[nodiscard]] std::vector<ScheduledAction> list_due_schedules(db::Txn& txn, Instant now,
+                                                              int count_max);
+/// Inserts or updates; touches the VM.
+void save_schedule(db::Txn& txn, const ScheduledAction& action);
+void delete_schedule_row(db::Txn& txn, VmId vm, ScheduledActionId id);
+
+}  // namespace neph::compute

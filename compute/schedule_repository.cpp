@@ -1,0 +1,72 @@
+#include "compute/internal/stored.h"
+#include "compute/schedule.h"
+
+namespace neph::compute {
+namespace {
+
+constexpr std::string_view kScheduleColumns =
+    "id, vm_id, action, args, due_at, repeat, days, end_type, end_value, done_at, is_over, message";
+
+ScheduledAction read_schedule_row(const db::Cursor& row) {
+  ScheduledAction action;
+  action.id = row.get<ScheduledActionId>(0);
+  action.vm = row.get<VmId>(1);
+  action.action = row.text(2);
+  action.args = row.text(3);
+  action.due = from_seconds(row.integer(4));
+  action.repeat = row.get<Repeat>(5);
+  action.days = row.text(6);
+  action.end = row.get<ScheduleEnd>(7);
+  action.end_value = row.integer(8);
+  if (row.integer(9) >= 0) action.done = from_seconds(row.integer(9));
+  action.is_over = row.get<bool>(10);
+  action.message = row.text(11);
+  return action;
+}
+
+template <class... Args>
+std::vector<ScheduledAction> query_schedules(db::Txn& txn, std::string_view condition,
+                                             const Args&... args) {
+  std::vector<ScheduledAction> actions;
+  auto rows = txn.query(
+      fmt::format("SELECT {} FROM scheduled_actions WHERE {}", kScheduleColumns, condition),
+      args...);
+  while (rows.next()) actions.push_back(read_schedule_row(rows));
+  return actions;
+}
+
+}  // namespace
+
+Result<ScheduledAction> find_schedule(db::Txn& txn, VmId vm, ScheduledActionId id) {
+  auto found = query_schedules(txn, "id = ? AND vm_id = ?", id.value, vm);
+  if (found.empty()) {
+    return fail(Errc::kNotFound, "virtual machine [{}] has no scheduled action {}", vm, id);
+  }
+  return std::move(found.front());
+}
+
+std::vector<ScheduledAction> list_schedule(db::Txn& txn, VmId vm) {
+  return query_schedules(txn, "vm_id = ? ORDER BY id", vm);
+}
+
+std::vector<ScheduledAction> list_due_schedules(db::Txn& txn, Instant now, int count_max) {
+  return query_schedules(txn, "is_over = 0 AND due_at <= ? ORDER BY due_at, id LIMIT ?",
+                         now.seconds(), count_max);
+}
+
+void save_schedule(db::Txn& txn, const ScheduledAction& action) {
+  txn.exec(fmt::format("INSERT OR REPLACE INTO scheduled_actions ({}) VALUES"
+                       " (?,?,?,?,?,?,?,?,?,?,?,?)",
+                       kScheduleColumns),
+           action.id, action.vm, action.action, action.args, action.due.seconds(), action.repeat,
+           action.days, action.end, action.end_value,
+           action.done.is_set() ? action.done.seconds() : -1, action.is_over, action.message);
+  txn.touch(ObjectKind::kVm, action.vm);
+}
+
+void delete_schedule_row(db::Txn& txn, VmId vm, ScheduledActionId id) {
+  txn.exec("DELETE FROM scheduled_actions WHERE id = ? AND vm_id = ?", id.value, vm);
+  txn.touch(ObjectKind::kVm, vm);
+}
+
+}  // namespace neph::compute

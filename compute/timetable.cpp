@@ -1,0 +1,100 @@
+#include "compute/timetable.h"
+
+#include "access/directory.h"
+#include "base/log.h"
+#include "compute/internal/vm_jobs.h"
+
+namespace neph::compute {
+namespace {
+
+/// So many are begun at a look; the others are still due at the next one.
+constexpr int kDueMax = 64;
+
+bool is_still_due(const ScheduledAction& action, Instant now) {
+  return !action.is_over && action.due.seconds() <= now.seconds();
+}
+
+void note_done(db::Txn& txn, ScheduledAction action) {
+  action.done = txn.at();
+  action.message.clear();
+  advance_schedule(action, txn.at());
+  save_schedule(txn, action);
+  log::info("schedule.done", {{"vm", action.vm}, {"action", action.action}});
+}
+
+/// The VM is at something that ends by itself.
+bool may_wait(db::Txn& txn, const ScheduledAction& action, const Error& error) {
+  const auto vm = find_vm(txn, action.vm);
+  const bool is_busy = vm && vm->state != VmState::kDone && internal::has_open_job(txn, *vm);
+  return is_busy && error.code == Errc::kWrongState &&
+         txn.at() - action.due < Timetable::kPatience;
+}
+
+void note_failed(db::Txn& txn, ScheduledAction action, const Error& error) {
+  const bool waits = may_wait(txn, action, error);
+  const std::string message = waits ? "waits: " + error.text() : error.text();
+  if (waits && message == action.message) return;
+  action.message = message;
+  if (!waits) {
+    advance_schedule(action, txn.at());
+    const auto vm = find_vm(txn, action.vm);
+    if (!vm || vm->state == VmState::kDone) action.is_over = true;
+    log::warn("schedule.failed",
+              {{"vm", action.vm}, {"action", action.action}, {"error", message}});
+  }
+  save_schedule(txn, action);
+}
+
+}  // namespace
+
+void Timetable::start() {
+  lanes_.store().post([this] { look(); });
+}
+
+void Timetable::look() {
+  if (is_stopping_) return;
+  using Due = std::vector<ScheduledAction>;
+  store_.run<Due>(
+      [](db::Txn& txn) -> Result<Due> { return list_due_schedules(txn, txn.at(), kDueMax); },
+      [this](const Result<Due>& due) {
+        if (due) {
+          for (const auto& action : *due) perform(action);
+        }
+        lanes_.timers().after(kPause, lanes_.store(), [this] { look(); });
+      });
+}
+
+Result<void> Timetable::act_as_owner(db::Txn& txn, const ScheduledAction& action) {
+  const Vm vm = TRY(find_vm(txn, action.vm));
+  const auto what = action_from(action.action);
+  if (!what) return fail(Errc::kInvalid, "there is no action \"{}\"", action.action);
+  const auto owner = TRY(access::find_user(txn, vm.owner));
+  if (!owner.is_enabled) {
+    return fail(Errc::kDenied, "the owner of the VM, user {}, is disabled", owner.name);
+  }
+  const auto actor = access::actor_of(owner, GroupId{}, default_umask_);
+  CHECK_OK(access::authorize(txn, actor, right_for(*what), subject_of(vm)));
+  return vms_.act(txn, vm.owner, vm.id, *what);
+}
+
+/// What the transaction that failed had written is gone; the reason is a transaction of its own.
+void Timetable::perform(const ScheduledAction& action) {
+  store_.run<int>(
+      [this, action](db::Txn& txn) -> Result<int> {
+        const auto now = find_schedule(txn, action.vm, action.id);
+        if (!now || !is_still_due(*now, txn.at())) return 0;
+        CHECK_OK(act_as_owner(txn, *now));
+        note_done(txn, *now);
+        return 0;
+      },
+      [this, action](const Result<int>& done) {
+        if (done) return;
+        store_.run([action, error = done.error()](db::Txn& txn) -> Result<void> {
+          const auto now = find_schedule(txn, action.vm, action.id);
+          if (now && is_still_due(*now, txn.at())) note_failed(txn, *now, error);
+          return {};
+        });
+      });
+}
+
+}  // namespace neph::compute

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+
+#include "base/lanes.h"
+#include "compute/schedule.h"
+#include "compute/vm_service.h"
+#include "db/store.h"
+
+namespace neph::compute {
+
+/// Performs scheduled actions when they are due, as the owner of the VM would: with his rights as
+/// they are then, through VmService::act. What fell due while no daemon ran is done once, at the
+/// start. Lives on the store lane; one per daemon.
+///
+/// The action and the note that it is done are one transaction, so that a power cut leaves both or
+/// neither. An action that cannot be done leaves its reason and is not tried again, or not before
+/// its next time; only where the VM is just at something else it waits for kPatience.
+class Timetable {
+ public:
+  static constexpr Duration kPause{5'000};       ///< between two looks at what is due
+  static constexpr Duration kPatience{600'000};
+
+  Timetable(db::Store& store, Lanes& lanes, VmService& vms, int default_umask = 0177)
+      : store_(store), lanes_(lanes), vms_(vms), default_umask_(default_umask) {}
+
+  /// Once, when the hosts are being watched.
+  void start();
+  /// Begins nothing more.
+  void stop() { is_stopping_ = true; }
+
+ private:
+  void look();
+  void perform(const ScheduledAction& action);
+  Result<void> act_as_owner(db::Txn& txn, const ScheduledAction& action);
+
+  db::Store& store_;
+  Lanes& lanes_;
+  VmService& vms_;
+  const int default_umask_;
+  std::atomic<bool> is_stopping_{false};
+};
+
+}  // namespace neph::compute
