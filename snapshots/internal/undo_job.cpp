@@ -27,6 +27,10 @@ Result<jobs::Work> plan_stop(db::Txn& txn, const jobs::Job& job) {
   if (found && !jobs::is_over(found->state))
     return jobs::at_once(jobs::wait_for(jobs::over_key(worker), kWorkerWait,
                                         fmt::format("job {} has not stopped yet", worker)));
+  if (auto snapshot = find_snapshot(txn, job.snapshot)) {
+    snapshot->reason = "what was copied is being removed, and its layer folded back";
+    save_snapshot(txn, *snapshot);
+  }
   return jobs::at_once(jobs::go("clean"));
 }
 

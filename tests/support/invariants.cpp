@@ -263,12 +263,14 @@ bool is_uncertain(const Vm& vm) {
   return is_busy(vm) || (vm.state == VmState::kActive && !is_running(vm));
 }
 
-/// The snapshot of a guest that is paused waits, and its layer is no more than intended.
+/// The snapshot of a guest that is paused waits, or its undoing does, and the layer may be no more
+/// than intended.
 bool is_intended(db::Txn& txn, const Vm& vm, const VmDisk& disk) {
   if (!is_paused_in_place(vm)) return false;
   const auto open = snapshots::list_open_of_disk(txn, vm.id, disk.id);
   return std::ranges::any_of(open, [](const Snapshot& snapshot) {
-    return snapshot.phase == snapshots::Phase::kPinning;
+    return snapshot.phase == snapshots::Phase::kPinning ||
+           snapshot.phase == snapshots::Phase::kCancelling;
   });
 }
 

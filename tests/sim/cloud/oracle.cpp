@@ -32,9 +32,11 @@ void Oracle::look(db::Txn& txn, const db::ChangeSet& changes) {
   for (const auto& [kind, id] : changes.all()) {
     if (kind == ObjectKind::kSnapshot) look_at(txn, SnapshotId{id});
     if (kind != ObjectKind::kVm) continue;
-    if (const auto vm = compute::find_vm(txn, VmId{id}))
-      cloud_.note(fmt::format("VM {} {}{}", id, compute::shown_name(vm->state, vm->lcm),
-                              vm->wait_reason.empty() ? "" : ", waits: " + vm->wait_reason));
+    const auto vm = compute::find_vm(txn, VmId{id});
+    if (!vm) continue;
+    cloud_.note(fmt::format("VM {} {}{}", id, compute::shown_name(vm->state, vm->lcm),
+                            vm->wait_reason.empty() ? "" : ", waits: " + vm->wait_reason));
+    if (vm->state == compute::VmState::kDone) check_retained(txn, vm->id);
   }
 }
 
@@ -110,6 +112,15 @@ void Oracle::check_kept(db::Txn& txn, const Snapshot& snapshot) {
   const std::string& kept = snapshot.pin == PinKind::kShared ? snapshot.pin_path : disk->path;
   if (disk->is_present && !cloud_.world().content_of(kept))
     complain(snapshot, "failed and its disk is gone");
+}
+
+/// Its disks went, but those that a snapshot needs.
+void Oracle::check_retained(db::Txn& txn, VmId ended) {
+  for (const auto& disk : compute::list_disks(txn, ended)) {
+    if (disk.is_retained) continue;
+    for (const Snapshot& snapshot : snapshots::list_open_of_disk(txn, ended, disk.id))
+      if (snapshot.phase != Phase::kCancelling) complain(snapshot, "its disk is not retained");
+  }
 }
 
 void Oracle::look_over() {

@@ -47,6 +47,7 @@ class Oracle {
   void look_at(db::Txn& txn, SnapshotId id);
   void capture(db::Txn& txn, const snapshots::Snapshot& snapshot, Known& known);
   void compare(db::Txn& txn, const snapshots::Snapshot& snapshot, const Known& known);
+  void check_retained(db::Txn& txn, VmId ended);
   void check_kept(db::Txn& txn, const snapshots::Snapshot& snapshot);
   void check_files(db::Txn& txn);
   void complain(const snapshots::Snapshot& snapshot, std::string_view what);
