@@ -49,7 +49,8 @@ TEST_F(ScheduleMethods, AnActionIsScheduledAndShown) {
                     "<ACTION><![CDATA[poweroff]]></ACTION><ARGS><![CDATA[]]></ARGS>"
                     "<TIME>1900000000</TIME><REPEAT>-1</REPEAT><DAYS><![CDATA[]]></DAYS>"
                     "<END_TYPE>-1</END_TYPE><END_VALUE>-1</END_VALUE>"
-                    "<DONE>-1</DONE><MESSAGE><![CDATA[]]></MESSAGE><WARNING>0</WARNING></SCHED_ACTION></TEMPLATE>"));
+                    "<DONE>-1</DONE><MESSAGE><![CDATA[]]></MESSAGE><WARNING>0</WARNING>"
+                    "</SCHED_ACTION></TEMPLATE>"));
 }
 
 TEST_F(ScheduleMethods, ARelativeTimeCountsFromWhenTheVmWasCreated) {
