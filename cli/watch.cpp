@@ -95,7 +95,8 @@ Report snapshot_report(const Element& snapshot) {
   const std::string waiting_for = snapshot.get("WAITING_FOR");
   const std::string reason = first_filled({snapshot.get("REASON"), snapshot.get("HELD_BACK")});
   if (report.phase == "waiting" && !waiting_for.empty()) report.phase += " for " + waiting_for;
-  if (report.phase != "armed") read_bytes(snapshot, report);
+  // Of one that is ready they would be those of folding its layer back.
+  if (report.phase != "armed" && report.phase != "ready") read_bytes(snapshot, report);
   report.note = reason;
   if (report.phase == "ready") {
     report.standing = Standing::kDone;

@@ -85,7 +85,7 @@ TEST(WaitForASnapshot, ShowsItsPhases) {
             "snapshot 7: pinning 0%, 0 B of 100 B\n"
             "snapshot 7: copying 41%, 41 B of 100 B\n"
             "snapshot 7: waiting for space 42%, 42 B of 100 B (needs 3 GiB, 1 GiB free)\n"
-            "snapshot 7: ready 100%, 100 B of 100 B (grade frozen)\n");
+            "snapshot 7: ready (grade frozen)\n");
 }
 
 TEST(WaitForASnapshot, SaysWhyItFailed) {

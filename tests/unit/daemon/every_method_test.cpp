@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <thread>
 
 #include "api/call.h"
+#include "base/clock.h"
 #include "cli/http_transport.h"
 #include "cli/rpc_client.h"
 #include "daemon/application.h"
@@ -103,12 +103,12 @@ class EveryMethodSucceeds : public testing::Test {
   /// Until the document shows that value.
   void await(const std::string& method, std::int64_t id, const std::string& tag,
              const std::string& wanted) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const Duration end = clock_.monotonic() + Duration{60'000};
     std::string seen;
-    while (std::chrono::steady_clock::now() < end) {
+    while (clock_.monotonic() < end) {
       if (const auto document = rpc_->call_document(method, {id})) seen = document->get(tag);
       if (seen == wanted) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      clock_.sleep_for(Duration{10});
     }
     FAIL() << method << " " << id << " shows " << tag << " " << seen << " and not " << wanted;
   }
@@ -131,6 +131,7 @@ class EveryMethodSucceeds : public testing::Test {
   void use_pools();
   void end_it();
 
+  SystemClock clock_;
   fs::path state_;
   std::unique_ptr<Application> nephd_;
   std::unique_ptr<cli::HttpTransport> transport_;
