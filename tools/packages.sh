@@ -31,9 +31,7 @@ packages_of() {
     test) # to run libvirtd in network namespaces and to look into images from outside
       echo libvirt-daemon-system libvirt-clients iproute2 gnutls-bin xfsprogs
       echo libxml2-utils clang-format procps util-linux mount python3 ;;
-    full) # to instrument
-      echo libasan8 libubsan1 libtsan2 ;;
-    fuzz) # for tools/fuzz.sh alone; ./test replays the corpora with g++
+    full | fuzz) # the sanitizers of ./test --full, and libFuzzer of tools/fuzz.sh
       echo clang libclang-rt-14-dev ;;
     *)
       echo "packages.sh: unknown group '$1' (build, run, demo, test, full, fuzz)" >&2
