@@ -7,30 +7,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "base/log.h"
-#include "cli/http_transport.h"
-#include "cli/rpc_client.h"
-#include "daemon/application.h"
+#include "tests/support/whole_nephd.h"
 
 /// bench_idle_connections [CONNECTIONS [CALLS]]: how long one.system.version takes for a client
 /// while so many others hold connections open and say nothing.
 namespace neph {
 namespace {
 
-namespace fs = std::filesystem;
 using Microseconds = std::chrono::microseconds;
-
-daemon::Config config_in(const fs::path& folder) {
-  text::Template keys;
-  keys.set("STATE_DIR", folder.string());
-  keys.set("PORT", "0");
-  keys.set("EMBEDDED_HOST", "NO");
-  return daemon::read_config("", keys, "bench")->config;
-}
 
 /// Both ends of each connection are in this process.
 Result<void> allow_files(int connections) {
@@ -83,38 +70,28 @@ Result<void> measure_calls(cli::RpcClient& rpc, int idle, int calls) {
   return {};
 }
 
-Result<void> measure(const fs::path& folder, int connections, int calls) {
-  CHECK_OK(allow_files(connections));
-  const auto application = TRY(daemon::Application::start(config_in(folder), {}));
-  const auto endpoint = TRY(cli::Endpoint::parse(application->report().endpoint));
-  std::ifstream auth(folder / "one_auth");
-  std::string session;
-  std::getline(auth, session);
-  cli::HttpTransport transport(endpoint, Duration{60'000});
-  cli::RpcClient rpc(transport, session);
-  TRY(rpc.call("one.system.version", {}));  // the password is hashed once
-  CHECK_OK(measure_calls(rpc, 0, calls));
-  IdleConnections idle;
-  CHECK_OK(idle.open(std::stoi(endpoint.port), connections));
-  return measure_calls(rpc, connections, calls);
-}
-
-int run(int connections, int calls) {
-  std::string pattern = "/tmp/neph-bench-XXXXXX";
-  const fs::path folder = mkdtemp(pattern.data());
-  log::set_level(log::Level::kError);
-  const auto done = measure(folder, connections, calls);
-  fs::remove_all(folder);
-  if (done) return 0;
-  fmt::print(stderr, "bench_idle_connections: {}\n", done.error().text());
-  return 1;
-}
-
 }  // namespace
+
+Result<void> measure(int connections, int calls) {
+  CHECK_OK(allow_files(connections));
+  WholeNephd nephd;
+  CHECK_OK(nephd.start());
+  TRY(nephd.rpc().call("one.system.version", {}));  // the password is hashed once
+  CHECK_OK(measure_calls(nephd.rpc(), 0, calls));
+  IdleConnections idle;
+  CHECK_OK(idle.open(std::stoi(TRY(cli::Endpoint::parse(nephd.endpoint())).port), connections));
+  return measure_calls(nephd.rpc(), connections, calls);
+}
+
 }  // namespace neph
 
 int main(int count, char** words) {
   const int connections = count > 1 ? std::atoi(words[1]) : 5'000;
   const int calls = count > 2 ? std::atoi(words[2]) : 5'000;
-  return neph::run(connections, calls);
+  neph::log::set_level(neph::log::Level::kError);
+  if (const auto done = neph::measure(connections, calls); !done) {
+    fmt::print(stderr, "bench_idle_connections: {}\n", done.error().text());
+    return 1;
+  }
+  return 0;
 }

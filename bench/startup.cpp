@@ -2,13 +2,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include <unistd.h>
-
 #include "base/log.h"
-#include "cli/http_transport.h"
-#include "cli/rpc_client.h"
-#include "daemon/application.h"
 #include "db/database.h"
+#include "tests/support/whole_nephd.h"
 
 /// bench_startup [VMS [JOBS]]: how long a start takes with that many VMs, half of them DONE, and
 /// that many jobs that were cut off: until reads are served, and until the jobs have run.
@@ -18,14 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kVmsPerHost = 100;
-
-daemon::Config config_in(const fs::path& folder) {
-  text::Template keys;
-  keys.set("STATE_DIR", folder.string());
-  keys.set("PORT", "0");
-  keys.set("EMBEDDED_HOST", "NO");
-  return daemon::read_config("", keys, "bench")->config;
-}
 
 void add_hosts(db::Txn& txn, int vms) {
   // Offline: what is measured is the controller, not how fast hosts answer.
@@ -92,43 +80,34 @@ std::int64_t open_jobs(cli::RpcClient& rpc, std::size_t jobs) {
   return open;
 }
 
-Result<int> measure(const fs::path& folder, int vms, int jobs) {
-  TRY(daemon::Application::start(config_in(folder), {}))->stop();
-  TRY(fill(folder, vms, jobs));
+}  // namespace
+
+Result<void> measure(int vms, int jobs) {
+  WholeNephd nephd;
+  CHECK_OK(nephd.start());
+  nephd.stop();
+  TRY(fill(nephd.folder(), vms, jobs));
   SystemClock clock;
   const Duration began = clock.monotonic();
-  const auto application = TRY(daemon::Application::start(config_in(folder), {}));
-  std::ifstream auth(folder / "one_auth");
-  std::string session;
-  std::getline(auth, session);
-  cli::HttpTransport transport(TRY(cli::Endpoint::parse(application->report().endpoint)),
-                               Duration{60'000});
-  cli::RpcClient rpc(transport, session);
-  TRY(rpc.call_document("one.vm.info", {vms / 2}));
+  CHECK_OK(nephd.start());
+  TRY(nephd.rpc().call_document("one.vm.info", {vms / 2}));
   const Duration served = clock.monotonic() - began;
-  while (open_jobs(rpc, static_cast<std::size_t>(jobs)) > 0) clock.sleep_for(Duration{10});
+  while (open_jobs(nephd.rpc(), static_cast<std::size_t>(jobs)) > 0) clock.sleep_for(Duration{10});
   const Duration worked = clock.monotonic() - began;
   fmt::print("{} VMs, {} open jobs: reads served after {} ms, all jobs over after {} ms\n", vms,
              jobs, served.count(), worked.count());
-  return 0;
+  return {};
 }
 
-int run(int vms, int jobs) {
-  std::string pattern = "/tmp/neph-bench-XXXXXX";
-  const fs::path folder = mkdtemp(pattern.data());
-  log::set_level(log::Level::kError);
-  const auto done = measure(folder, vms, jobs);
-  fs::remove_all(folder);
-  if (done) return 0;
-  fmt::print(stderr, "bench_startup: {}\n", done.error().text());
-  return 1;
-}
-
-}  // namespace
 }  // namespace neph
 
 int main(int count, char** words) {
   const int vms = count > 1 ? std::atoi(words[1]) : 20'000;
   const int jobs = count > 2 ? std::atoi(words[2]) : 200;
-  return neph::run(vms, jobs);
+  neph::log::set_level(neph::log::Level::kError);
+  if (const auto done = neph::measure(vms, jobs); !done) {
+    fmt::print(stderr, "bench_startup: {}\n", done.error().text());
+    return 1;
+  }
+  return 0;
 }

@@ -1,15 +1,11 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "api/call.h"
 #include "base/clock.h"
-#include "cli/http_transport.h"
-#include "cli/rpc_client.h"
-#include "daemon/application.h"
+#include "tests/support/whole_nephd.h"
 
 /// Every method that is provided succeeds, over HTTP, on a whole nephd with simulated hosts.
 namespace neph::daemon {
@@ -35,32 +31,15 @@ Value value(std::string text) { return text; }
 
 class EveryMethodSucceeds : public testing::Test {
  protected:
-  EveryMethodSucceeds() {
-    std::string pattern = "/tmp/neph-all-XXXXXX";
-    state_ = mkdtemp(pattern.data());
-    text::Template keys;
-    keys.set("STATE_DIR", state_.string());
-    keys.set("PORT", "0");
-    keys.set("EMBEDDED_HOST", "NO");
-    auto started = Application::start(read_config("", keys, "test")->config, {});
-    if (!started) throw std::runtime_error(started.error().text());
-    nephd_ = std::move(*started);
-    transport_ = std::make_unique<cli::HttpTransport>(
-        *cli::Endpoint::parse(nephd_->report().endpoint), Duration{60'000});
-    std::ifstream auth(state_ / "one_auth");
-    std::string session;
-    std::getline(auth, session);
-    rpc_ = std::make_unique<cli::RpcClient>(*transport_, session);
-  }
-  ~EveryMethodSucceeds() override {
-    nephd_.reset();
-    fs::remove_all(state_);
+  void SetUp() override {
+    const auto started = nephd_.start();
+    ASSERT_TRUE(started) << started.error().text();
   }
 
   /// Calls, and expects success. \returns the id or number that is answered, else 0
   template <class... Args>
   std::int64_t ok(const std::string& method, Args... args) {
-    const auto answer = rpc_->call(method, Values{value(args)...});
+    const auto answer = nephd_.rpc().call(method, Values{value(args)...});
     if (!answer) {
       ADD_FAILURE() << method << ": " << answer.error().text();
       return 0;
@@ -72,7 +51,7 @@ class EveryMethodSucceeds : public testing::Test {
   /// Of disk 0, into images called image1, image2, ...
   std::int64_t snapshot(std::int64_t vm, const std::string& options) {
     const std::string name = fmt::format("image{}", ++snapshots_);
-    const auto made = rpc_->call_document("neph.snapshot.create", {vm, "0", name, options});
+    const auto made = nephd_.rpc().call_document("neph.snapshot.create", {vm, "0", name, options});
     if (!made) {
       ADD_FAILURE() << "neph.snapshot.create: " << made.error().text();
       return -1;
@@ -106,7 +85,7 @@ class EveryMethodSucceeds : public testing::Test {
     const Duration end = clock_.monotonic() + Duration{60'000};
     std::string seen;
     while (clock_.monotonic() < end) {
-      if (const auto document = rpc_->call_document(method, {id})) seen = document->get(tag);
+      if (const auto document = nephd_.rpc().call_document(method, {id})) seen = document->get(tag);
       if (seen == wanted) return;
       clock_.sleep_for(Duration{10});
     }
@@ -132,10 +111,7 @@ class EveryMethodSucceeds : public testing::Test {
   void end_it();
 
   SystemClock clock_;
-  fs::path state_;
-  std::unique_ptr<Application> nephd_;
-  std::unique_ptr<cli::HttpTransport> transport_;
-  std::unique_ptr<cli::RpcClient> rpc_;
+  WholeNephd nephd_;
   std::set<std::string, std::less<>> succeeded_;
   int snapshots_ = 0;
   std::int64_t user_ = 0;
@@ -280,7 +256,7 @@ void EveryMethodSucceeds::use_site() {
   ok("one.vmgroup.roleupdate", roles, 1, "ROLE=[POLICY=AFFINED]");
   ok("one.vmgroup.roledelete", roles, 1);
   ok("one.vmgroup.delete", roles);
-  const fs::path command = state_ / "hooks" / "hear";
+  const fs::path command = nephd_.folder() / "hooks" / "hear";
   fs::create_directories(command.parent_path());
   std::ofstream(command) << "#!/bin/sh\n";
   fs::permissions(command, fs::perms::owner_all);
@@ -415,7 +391,7 @@ void EveryMethodSucceeds::end_it() {
   ok("neph.job.info", checked);
   await_job(checked);
   ok("neph.check.info", checked);
-  await_job(ok("neph.backup", (state_ / "backup.db").string()));
+  await_job(ok("neph.backup", (nephd_.folder() / "backup.db").string()));
   ok("one.user.delete", user_);
   ok("one.group.delete", group_);
 }
