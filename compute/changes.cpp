@@ -81,7 +81,10 @@ void end_change(db::Txn& txn, Vm& vm) {
   if (const auto rest = rest_after_change(stand_of(vm))) set_stand(vm, *rest);
   vm.job = {};
   save_vm(txn, vm);
-  if (vm.lcm == LcmState::kRunning) enqueue_look(txn, vm);
+  if (vm.lcm != LcmState::kRunning) return;
+  const auto host = find_host(txn, vm.host);
+  if (host && host->lost.is_set()) apply_host_lost(txn, vm.id, host->name);
+  else enqueue_look(txn, vm);
 }
 
 jobs::Next fail_change(db::Txn& txn, Vm& vm, const Error& error) {
@@ -133,7 +136,10 @@ Result<Workbench> workbench(db::Txn& txn, const Tools& tools, const Vm& vm) {
   Workbench bench;
   bench.plan = TRY(plan_of(txn, vm.id));
   bench.storage = TRY(tools.drivers.datastore(bench.plan.system_tm_mad));
-  if (changes_running(vm)) bench.host = TRY(reach(txn, tools, vm.id));
+  if (!changes_running(vm)) return bench;
+  // Of a host that was declared lost nothing is asked: the guest is off.
+  const Host host = TRY(find_host(txn, vm.host));
+  if (!host.lost.is_set()) bench.host = TRY(reach(txn, tools, vm.id));
   return bench;
 }
 

@@ -26,6 +26,10 @@ Next give_up(db::Txn& txn, Vm& vm, Stand stand, const Error& error) {
   put_error(vm, txn.at(), error.text());
   vm.job = {};
   save_vm(txn, vm);
+  // Where it could never be tried again.
+  if (const auto host = find_host(txn, vm.host); host && host->lost.is_set()) {
+    apply_host_lost(txn, vm.id, host->name);
+  }
   return jobs::failed(error);
 }
 
@@ -148,7 +152,8 @@ void expect_at_rest(const Job& job, Vm& vm) {
 /// A boot that is given up may have worked all the same: the host is asked.
 Next after_boot_error(db::Txn& txn, const Job& job, Vm& vm, Stand failed, const Error& error) {
   const Next next = after_error(txn, job, vm, failed, error);
-  if (next.kind == Next::Kind::kFailed && is_in_doubt(vm)) enqueue_look(txn, vm);
+  const auto now = find_vm(txn, vm.id);
+  if (next.kind == Next::Kind::kFailed && now && is_in_doubt(*now)) enqueue_look(txn, *now);
   return next;
 }
 

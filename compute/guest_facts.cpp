@@ -1,5 +1,6 @@
 #include "compute/guest_facts.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/log.h"
@@ -35,6 +36,14 @@ GuestEnd final_end(Grade grade) {
     case Grade::kUnknown: return GuestEnd::kFinalUnseen;
     default: return GuestEnd::kFinalCut;
   }
+}
+
+/// A boot is under way or has failed, and the VM waits for its owner on that host.
+bool is_booting(const Vm& vm) {
+  return std::ranges::any_of(deploy_rows(), [&](const DeployRow& row) {
+    return stand_of(vm) == active(row.boot) ||
+           (vm.state == VmState::kActive && stand_of(vm) == row.boot_failed);
+  });
 }
 
 std::string_view words_for(StopReason reason) {
@@ -194,18 +203,29 @@ void apply_host_lost(db::Txn& txn, VmId id, std::string_view host) {
   if (!vm) return;
   // A guest that is only paused has its memory in QEMU.
   const bool is_paused = vm->state == VmState::kSuspended && vm->memory_path.empty();
-  if (vm->state != VmState::kActive && !is_paused) return;
+  const bool boots = is_booting(*vm) || is_in_doubt(*vm);
+  if (vm->state != VmState::kActive && !is_paused && !boots) return;
   const bool saves = is_saving(txn, *vm);
   const HaltRow* halt = is_paused || saves ? nullptr : find_halt_by_shutdown(vm->lcm);
   const bool is_on = vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown;
+  const auto say_lost = [&] {
+    put_error(*vm, txn.at(), fmt::format("its host {} was declared lost", host));
+    save_vm(txn, *vm);
+  };
   if (halt != nullptr) {
     if (vm->rest_grade != Grade::kNone) return;
     stop_as_asked(txn, *vm, *halt, StopReason::kFailed, txn.at());
-  } else if (is_paused || saves || is_on) {
+  } else if (boots && vm->rest_grade != Grade::kNone) {
+    // No guest was started there: disks and saved memory are as they were.
+    const bool is_saved = !vm->memory_path.empty();
+    set_stand(*vm, {is_saved ? VmState::kSuspended : VmState::kPoweroff, LcmState::kInit});
+    vm->job = {};
+    close_history(txn, id, HistoryAction::kMonitor);
+    say_lost();
+  } else if (is_paused || saves || is_on || boots) {
     vm->memory_path.clear();
     stop_by_itself(txn, *vm, StopReason::kFailed, txn.at());
-    put_error(*vm, txn.at(), fmt::format("its host {} was declared lost", host));
-    save_vm(txn, *vm);
+    say_lost();
   } else if (vm->rest_grade == Grade::kNone) {
     vm->rest_grade = Grade::kCrash;
     save_vm(txn, *vm);

@@ -52,7 +52,7 @@ jobs::Next fail_change(db::Txn& txn, Vm& vm, const Error& error);
 /// What a step acts with.
 struct Workbench {
   VmPlan plan;
-  std::optional<Reach> host;  ///< of a guest that runs
+  std::optional<Reach> host;  ///< of a guest that runs, unless its host was declared lost
   datastore_driver::Driver* storage = nullptr;
 };
 [[nodiscard]] Result<Workbench> workbench(db::Txn& txn, const Tools& tools, const Vm& vm);
