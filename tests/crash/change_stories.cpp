@@ -22,15 +22,6 @@ std::vector<datastore::DiskSnapshot> points_of(db::Txn& txn, VmId vm, DiskId dis
 
 text::Template parsed(const std::string& text) { return text::Template::parse(text).value(); }
 
-Step attaches_disk() {
-  return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
-    if (disks_of(txn, stage.vm_id) > 1) return {};
-    return stage.daemon().vms.attach_disk(txn, stage.admin_, stage.vm_id,
-                                          parsed(fmt::format("DISK=[IMAGE_ID=\"{}\"]",
-                                                             stage.base_)));
-  });
-}
-
 Step detaches_disk() {
   return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
     if (disks_of(txn, stage.vm_id) == 1) return {};
@@ -73,13 +64,6 @@ Step greets(const std::string& word) {
   });
 }
 
-Step a_vm_with_context() {
-  return does([](Stage& stage) {
-    stage.vm_id = stage.create_vm("\nCONTEXT=[A=\"b\"]");
-    stage.pass(Duration{5'000});
-  });
-}
-
 /// The `number`th restore point of disk 0.
 Step takes_point(std::size_t number) {
   return asks([=](Stage& stage, db::Txn& txn) -> Result<void> {
@@ -101,52 +85,10 @@ Step deletes_point(std::int64_t point) {
   });
 }
 
-/// A VM whose disk 0 is the persistent image "made".
-Step a_vm_with_persistent_disk() {
-  return does([](Stage& stage) {
-    const auto made = stage.run<ImageId>([&](db::Txn& txn) {
-      return stage.daemon().images.allocate(
-          txn, stage.admin_,
-          parsed("NAME=\"made\"\nSIZE=\"20\"\nTYPE=\"DATABLOCK\"\nDRIVER=\"qcow2\"\n"
-                 "PERSISTENT=\"YES\""),
-          DatastoreId{1});
-    });
-    stage.pass(Duration{20'000});
-    stage.vm_id = stage.create_vm(fmt::format("\nDISK=[IMAGE_ID=\"{}\"]", made.value()));
-    stage.pass(Duration{5'000});
-  });
-}
-
 Step changes_image(ImageChange change, std::int64_t point) {
   return asks([=](Stage& stage, db::Txn& txn) {
     return stage.daemon().images.change_snapshots(txn, stage.image_named(txn, "made"), change,
                                                   point);
-  });
-}
-
-Step a_second_host() {
-  return does([](Stage& stage) {
-    stage.world().add_host("node2", {});
-    const auto made = stage.run<HostId>([&](db::Txn& txn) {
-      return stage.daemon().hosts.allocate(txn, "node2", "dummy", "dummy", ClusterId{0});
-    });
-    NEPH_ASSERT(made.has_value());
-    stage.pass(Duration{60'000});
-  });
-}
-
-/// To the other one of two hosts, once.
-Step moves(compute::VmService::MigrateForm form) {
-  return asks([form](Stage& stage, db::Txn& txn) -> Result<void> {
-    if (compute::list_history(txn, stage.vm_id).size() > 1) return {};
-    const HostId here = compute::find_vm(txn, stage.vm_id)->host;
-    compute::VmService::MigrateAsk ask;
-    ask.vm = stage.vm_id;
-    for (const HostId host : compute::list_hosts(txn)) {
-      if (host != here) ask.host = host;
-    }
-    ask.form = form;
-    return stage.daemon().vms.migrate(txn, UserId{0}, ask);
   });
 }
 
@@ -211,7 +153,7 @@ std::vector<Story> device_stories() {
       {"a disk grows", {a_vm()}, {grows_disk()}, {runs, disk_has(kGrownMb)}},
       {"a disk grows while off", {a_vm()}, {acts(Action::kPoweroff), grows_disk()},
        {vm_is("POWEROFF"), disk_has(kGrownMb)}},
-      {"the context is written anew", {a_vm_with_context()},
+      {"the context is written anew", {a_vm_with("CONTEXT=[A=\"b\"]")},
        {acts(Action::kPoweroff), greets("c"), acts(Action::kResume)}, {runs}},
   };
 }
@@ -233,7 +175,8 @@ std::vector<Story> point_stories() {
       {"a disk with restore points is saved while it runs", {a_vm()},
        {takes_point(1), writes(0, 3, 33), snaps(snapshots::Kind::kHot), deletes_point(0)},
        {vm_is("RUNNING"), snapshot_is("ready"), has_points(0)}},
-      {"restore points of an image are changed", {a_vm_with_persistent_disk()},
+      {"restore points of an image are changed",
+       {a_persistent_image(), a_vm_with("DISK=[IMAGE=\"made\"]")},
        {takes_point(1), takes_point(2), acts(Action::kTerminate),
         changes_image(ImageChange::kRevert, 0), changes_image(ImageChange::kDelete, 1),
         changes_image(ImageChange::kFlatten, 0)},

@@ -18,19 +18,6 @@ Step allocates(std::string text) {
   });
 }
 
-Step clones() {
-  return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
-    TRY(stage.daemon().images.clone(txn, stage.admin_, stage.base_, "made", DatastoreId{1}));
-    return {};
-  });
-}
-
-Step removes() {
-  return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
-    return stage.daemon().images.remove(txn, stage.image_named(txn, "made"));
-  });
-}
-
 Step verifies() {
   return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
     TRY(stage.daemon().images.verify(txn, stage.admin_, stage.image_named(txn, "made")));

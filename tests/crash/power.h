@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -46,17 +48,21 @@ class Power {
 /// time, copies included.
 class CutClock final : public Clock {
  public:
-  CutClock(Clock& inner, Power& power) : inner_(inner), power_(power) {}
+  /// \param meanwhile  called at each sleep that no power cut ends
+  CutClock(Clock& inner, Power& power, std::function<void()> meanwhile)
+      : inner_(inner), power_(power), meanwhile_(std::move(meanwhile)) {}
   [[nodiscard]] Instant now() const override { return inner_.now(); }
   [[nodiscard]] Duration monotonic() const override { return inner_.monotonic(); }
   void sleep_for(Duration length) override {
     power_.point("in the middle of a driver call");
+    meanwhile_();
     inner_.sleep_for(length);
   }
 
  private:
   Clock& inner_;
   Power& power_;
+  std::function<void()> meanwhile_;
 };
 
 }  // namespace neph::crash

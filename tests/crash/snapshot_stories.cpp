@@ -9,34 +9,6 @@ using snapshots::Kind;
 
 const std::vector<DiskId> kBoth{DiskId{0}, DiskId{1}};
 
-Step cancels() {
-  return asks([](Stage& stage, db::Txn& txn) {
-    return stage.daemon().snapshots.cancel_by_image(txn, stage.image_named(txn, "taken"));
-  });
-}
-
-/// Of whatever makes the image of that name.
-Step with_snapshot(
-    std::function<Result<void>(Stage&, db::Txn&, const snapshots::Snapshot&)> what) {
-  return asks([what = std::move(what)](Stage& stage, db::Txn& txn) -> Result<void> {
-    const auto found = snapshots::find_by_image(txn, stage.image_named(txn, "taken"));
-    if (!found) return fail(Errc::kNotFound, "there is no snapshot");
-    return what(stage, txn, *found);
-  });
-}
-Step discards() {
-  return with_snapshot([](Stage& stage, db::Txn& txn, const snapshots::Snapshot& snapshot) {
-    return stage.daemon().snapshots.discard(txn, snapshot.id, "taken");
-  });
-}
-Step retries() {
-  return with_snapshot([](Stage& stage, db::Txn& txn, const snapshots::Snapshot& snapshot) {
-    return stage.daemon().snapshots.retry(txn, snapshot.id);
-  });
-}
-Step storage_heals() {
-  return does([](Stage& stage) { stage.world().clear_faults(); });
-}
 std::vector<Story> hot_stories() {
   const auto ready = snapshot_is("ready");
   const auto runs = vm_is("RUNNING");

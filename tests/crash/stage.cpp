@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compute/host.h"
 #include "jobs/queue.h"
 
 namespace neph::crash {
@@ -47,9 +48,21 @@ void Stage::watch() {
   });
   if (restarts_ > 0) return;
   world().trace([this](const sim::Scene& scene, sim::SimWorld::Moment moment) {
-    const char* when = moment == sim::SimWorld::Moment::kBefore ? "before" : "after";
-    power_.point(fmt::format("{} {}", when, scene.verb));
+    const bool is_before = moment == sim::SimWorld::Moment::kBefore;
+    power_.point(fmt::format("{} {}", is_before ? "before" : "after", scene.verb));
+    verb_ = scene.verb;
+    meet(is_before ? Mishap::When::kBefore : Mishap::When::kAfter);
   });
+}
+
+void Stage::meet(Mishap::When when) {
+  const auto struck = std::ranges::find_if(mishaps_, [&](const Mishap& mishap) {
+    return mishap.when == when && mishap.verb == verb_;
+  });
+  if (struck == mishaps_.end()) return;
+  const auto what = std::move(struck->what);
+  mishaps_.erase(struck);
+  what(*this);
 }
 
 void Stage::restart() {
@@ -62,12 +75,21 @@ void Stage::restart() {
   auto opened = open_store();
   NEPH_ASSERT(opened.has_value());
   database_ = std::move(*opened);
+  if (!syncs_) stop_syncing();
   start();
+}
+
+void Stage::stop_syncing() {
+  syncs_ = false;
+  read<int>([](db::Txn& txn) {
+    txn.exec("PRAGMA synchronous = OFF");
+    return 0;
+  });
 }
 
 void Stage::drive(Duration time) {
   for (Duration passed{0}; passed < time; passed += kBeat) {
-    pass(kBeat);
+    pass(std::min(kBeat, time - passed));
     if (power_.has_fallen()) throw PowerCut{};
   }
 }
@@ -89,16 +111,36 @@ void Stage::ask(const std::function<Result<void>(Stage&, db::Txn&)>& work) {
 void Stage::write(int number, std::int64_t block, sim::Stamp stamp) {
   note_done();
   pass(Duration{1});
-  const std::string target = disk(vm_id, number).target;
-  const auto written =
-      world().guest_writes(compute::domain_name(vm_id), target, block, stamp);
-  if (!written) return;
-  auto& history = shown_by_[number];
-  if (history.empty()) history.push_back({Instant{}, {{0, 7}}});
-  sim::Blocks blocks = history.back().second;
-  blocks[block] = stamp;
-  history.push_back({lanes().clock().now(), blocks});
+  write_now(number, block, stamp);
   pass(Duration{1});
+}
+
+void Stage::write_now(int number, std::int64_t block, sim::Stamp stamp) {
+  const std::string target = disk(vm_id, number).target;
+  if (!world().guest_writes(compute::domain_name(vm_id), target, block, stamp)) return;
+  sim::Blocks blocks = written(number);
+  blocks[block] = stamp;
+  shown_by_[number].push_back({lanes().clock().now(), blocks});
+}
+
+sim::Blocks Stage::written(int disk) const {
+  const auto history = shown_by_.find(disk);
+  if (history == shown_by_.end() || history->second.empty()) return {{0, 7}};
+  return history->second.back().second;
+}
+
+compute::Host Stage::host_of_vm() {
+  return read<compute::Host>([this](db::Txn& txn) {
+    return compute::find_host(txn, compute::find_vm(txn, vm_id)->host).value();
+  });
+}
+
+jobs::Job Stage::last_job(db::Txn& txn, std::string_view kind) {
+  constexpr int kEnough = 100;
+  jobs::Job last;
+  for (auto& job : jobs::list_recent(txn, kEnough))
+    if (job.kind == kind) last = std::move(job);
+  return last;
 }
 
 ImageId Stage::image_named(db::Txn& txn, const std::string& name) const {
@@ -183,7 +225,10 @@ void Stage::end_everything() {
 
 Complaints Stage::clean_up() {
   world().clear_faults();
-  world().restore_host(host_);
+  mishaps_.clear();
+  for (const auto& name : read<std::vector<std::string>>(
+           [](db::Txn& txn) { return texts(txn.query("SELECT name FROM hosts")); }))
+    world().restore_host(name);
   drive(kEnough);
   end_everything();
   Complaints left = complaints();

@@ -16,6 +16,20 @@ namespace neph::crash {
 
 using invariants::Complaints;
 
+/// What a story gives each of its steps to come to rest.
+inline constexpr Duration kRest{100'000};
+
+class Stage;
+
+/// What happens once, to the first call of a driver's verb: before it, after it, or at the first
+/// moment at which it takes time.
+struct Mishap {
+  enum class When { kBefore, kDuring, kAfter };
+  std::string verb;
+  When when = When::kDuring;
+  std::function<void(Stage&)> what;
+};
+
 /// The whole core with its store on a lossy disk. Power cuts strike before and after every call of
 /// a driver, wherever a driver sleeps, between the chunks of a copy, and in every commit before it
 /// is synced. Nothing durable happens between two of these points, so they stand for all others.
@@ -27,8 +41,10 @@ class Stage final : public Site {
 
   /// A controller, a host and an image, at rest.
   void open() { SetUp(); }
-  /// Another controller over what the power cut has left.
+  /// Another controller over what the power cut has left. \pre that is a store
   void restart();
+  /// From now on the store tells its disk nothing of what must last: to show that power cuts bite.
+  void stop_syncing();
   /// Lets time pass; PowerCut when the power goes.
   void drive(Duration time);
 
@@ -38,16 +54,32 @@ class Stage final : public Site {
   /// A step that nobody need repeat.
   void note_done() { is_acknowledged_ = true; }
   void write(int disk, std::int64_t block, sim::Stamp stamp);
+  /// The same in the middle of a driver's call: no time passes.
+  void write_now(int disk, std::int64_t block, sim::Stamp stamp);
   enum class Attempt { kFirst, kAgain };
   void begin_step(Attempt attempt) {
     is_acknowledged_ = false;
     is_asking_again_ = attempt == Attempt::kAgain;
+    rest_ = kRest;
   }
   [[nodiscard]] bool is_acknowledged() const { return is_acknowledged_; }
+  /// The next step comes so soon after this one, in the middle of what it has begun.
+  void let_rest(Duration time) { rest_ = time; }
+  [[nodiscard]] Duration rest() const { return rest_; }
+  [[nodiscard]] bool comes_to_rest() const { return rest_ >= kRest; }
+
+  void expect(Mishap mishap) { mishaps_.push_back(std::move(mishap)); }
+  /// What a step finds wrong.
+  void complain(std::string what) { found_.push_back(std::move(what)); }
+  [[nodiscard]] const Complaints& found() const { return found_; }
 
   [[nodiscard]] Power& power() { return power_; }
   /// What is wrong with store and world when all has come to rest.
   [[nodiscard]] Complaints complaints();
+  /// What a disk of the VM shows before its guest has written, unless it is the first image.
+  void begins_with(int disk, sim::Blocks blocks) { shown_by_[disk] = {{Instant{}, blocks}}; }
+  /// What a guest has written on a disk, as it should show.
+  [[nodiscard]] sim::Blocks written(int disk) const;
   /// READY images that show something else than their disk did at the instant they name.
   [[nodiscard]] Complaints wrong_images();
   /// Ends every VM, removes every image but the first. \returns what is left all the same
@@ -77,6 +109,10 @@ class Stage final : public Site {
 
   /// The VM that a story is about, made before it begins.
   VmId vm_id;
+  /// The host that it is on, or was.
+  [[nodiscard]] compute::Host host_of_vm();
+  /// The last job of that kind, no matter whether it is over; unset: there is none.
+  [[nodiscard]] static jobs::Job last_job(db::Txn& txn, std::string_view kind);
   /// The image of that name, unset when there is none.
   [[nodiscard]] ImageId image_named(db::Txn& txn, const std::string& name) const;
   [[nodiscard]] ImageId image_named(const std::string& name);
@@ -90,14 +126,20 @@ class Stage final : public Site {
  private:
   void watch();
   void end_everything();
+  void meet(Mishap::When when);
 
   const std::uint64_t seed_;
   int restarts_ = 0;
   Power power_;
-  CutClock clock_{lanes().clock(), power_};
+  CutClock clock_{lanes().clock(), power_, [this] { meet(Mishap::When::kDuring); }};
   LossyDisk disk_;
+  bool syncs_ = true;
   bool is_acknowledged_ = false;
   bool is_asking_again_ = false;
+  Duration rest_ = kRest;
+  std::vector<Mishap> mishaps_;
+  std::string verb_;  ///< of the driver call that has begun last
+  Complaints found_;
   /// What each disk of the VM showed since when.
   std::map<int, std::vector<std::pair<Instant, sim::Blocks>>> shown_by_;
 };

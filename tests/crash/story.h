@@ -23,25 +23,54 @@ struct Story {
 [[nodiscard]] std::vector<Story> vm_stories();
 [[nodiscard]] std::vector<Story> snapshot_stories();
 [[nodiscard]] std::vector<Story> change_stories();
+[[nodiscard]] std::vector<Story> disk_stories();
+[[nodiscard]] std::vector<Story> lost_stories();
+[[nodiscard]] std::vector<Story> recover_stories();
 [[nodiscard]] std::vector<Story> all_stories();
 
 // Steps.
 
+/// The next step comes after so long, when this one has hardly begun.
+[[nodiscard]] Step soon(Step step, Duration after = Duration{3'000});
+/// Complains where a check does, in the middle of a story.
+[[nodiscard]] Step sees(Check check);
+[[nodiscard]] Step a_second_host();
 /// A running VM on the first image, with one disk or several, whose guest has written a little.
 [[nodiscard]] Step a_vm(int disks = 1);
+/// The same with disks of its own before the one on the first image.
+[[nodiscard]] Step a_vm_with(std::string disks);
+/// A VM that is only now created, once, however often it is asked for; and what it is.
+[[nodiscard]] Step creates(std::string attributes);
+[[nodiscard]] Step finds();
+/// An empty persistent image "made".
+[[nodiscard]] Step a_persistent_image();
+/// The first image becomes image "made".
+[[nodiscard]] Step clones();
+[[nodiscard]] Step removes();  ///< image "made"
 [[nodiscard]] Step acts(compute::Action action);
 [[nodiscard]] Step recovers(compute::Recover how);
 [[nodiscard]] Step writes(int disk, std::int64_t block, sim::Stamp stamp);
 [[nodiscard]] Step guest_ends();
+/// To the other one of two hosts, once.
+[[nodiscard]] Step moves(compute::VmService::MigrateForm form);
+[[nodiscard]] Step attaches_disk();
 [[nodiscard]] Step meets(sim::Fault fault);
+[[nodiscard]] Step meets(Mishap mishap);
 /// The next calls of a driver's verb fail.
 [[nodiscard]] sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavailable);
 [[nodiscard]] Step has_agent(sim::Agent agent);
 [[nodiscard]] Step has_sharing();
 [[nodiscard]] Step does(std::function<void(Stage&)> what);
 [[nodiscard]] Step asks(std::function<Result<void>(Stage&, db::Txn&)> work);
+[[nodiscard]] Step storage_heals();
 [[nodiscard]] Step snaps(snapshots::Kind kind, std::vector<DiskId> disks = {DiskId{0}},
-                         datastore::Fires when = datastore::Fires::kFirstStop);
+                         datastore::Fires when = datastore::Fires::kFirstStop,
+                         DatastoreId datastore = {});
+// Of whatever makes the image "taken".
+[[nodiscard]] Step cancels();
+[[nodiscard]] Step discards();
+[[nodiscard]] Step retries();
+[[nodiscard]] Step captures();
 
 // Ends.
 
@@ -51,5 +80,7 @@ struct Story {
 [[nodiscard]] Check image_is(std::string name, datastore::ImageState state);
 [[nodiscard]] Check image_is_gone(std::string name);
 [[nodiscard]] Check vm_has_no_files();
+/// A disk of the VM shows what its guest has written.
+[[nodiscard]] Check disk_is_as_written(int disk = 0);
 
 }  // namespace neph::crash

@@ -7,38 +7,8 @@ namespace {
 using compute::Action;
 using compute::Recover;
 
-constexpr const char* kTwoDisks =
-    "NAME=\"vm\"\nCPU=1\nMEMORY=64\nCONTEXT=[A=\"b\"]\nDISK=[IMAGE_ID=\"{0}\"]\n"
-    "DISK=[TYPE=\"fs\",SIZE=\"10\",FORMAT=\"qcow2\"]";
-
-VmId find_named(db::Txn& txn, const std::string& name) {
-  for (const VmId id : compute::list_vms(txn, compute::Which::kAll))
-    if (compute::find_vm(txn, id)->name == name) return id;
-  return {};
-}
-
-/// A VM that is only now created, once, however often it is asked for.
-Step creates() {
-  return asks([](Stage& stage, db::Txn& txn) -> Result<void> {
-    if (find_named(txn, "vm").is_set()) return {};
-    compute::NewVmAsk ask;
-    ask.attributes = TRY(text::Template::parse(fmt::format(kTwoDisks, stage.base_)));
-    TRY(stage.daemon().vms.allocate(txn, stage.admin_, ask));
-    return {};
-  });
-}
-
-Step finds() {
-  return does([](Stage& stage) {
-    stage.vm_id = stage.read<VmId>([](db::Txn& txn) { return find_named(txn, "vm"); });
-  });
-}
-
-sim::Fault failing(std::string_view verb, int times, Errc code = Errc::kUnavailable,
-                   int after = 0) {
-  return {.kind = sim::FaultKind::kError, .verb = std::string(verb), .after = after,
-          .times = times, .error = {code, "ordered", ""}};
-}
+constexpr const char* kMore =
+    "CONTEXT=[A=\"b\"]\nDISK=[TYPE=\"fs\",SIZE=\"10\",FORMAT=\"qcow2\"]";
 
 Step guest_is_slow() {
   return does([](Stage& stage) {
@@ -71,19 +41,19 @@ Story story(std::string name, std::vector<Step> before, std::vector<Step> steps,
 
 std::vector<Story> deploy_stories() {
   return {
-      story("a VM is deployed", {}, {creates(), finds()}, "RUNNING"),
+      story("a VM is deployed", {}, {creates(kMore), finds()}, "RUNNING"),
       story("a VM is deployed at the third attempt",
             {meets(failing("ensure_cloned", 1)), meets(failing("ensure_started", 1))},
-            {creates(), finds()}, "RUNNING"),
+            {creates(kMore), finds()}, "RUNNING"),
       story("a VM whose prolog fails is terminated",
             {meets(failing("ensure_created", sim::kAlways, Errc::kInvalid))},
-            {creates(), finds(), acts(Action::kTerminate)}, "DONE"),
+            {creates(kMore), finds(), acts(Action::kTerminate)}, "DONE"),
       story("a VM whose boot fails is recovered",
             {meets(failing("ensure_started", 1, Errc::kInvalid))},
-            {creates(), finds(), recovers(Recover::kRetry)}, "RUNNING"),
+            {creates(kMore), finds(), recovers(Recover::kRetry)}, "RUNNING"),
       story("a VM whose boot fails is terminated",
             {meets(failing("ensure_started", sim::kAlways, Errc::kInvalid))},
-            {creates(), finds(), acts(Action::kTerminateHard)}, "DONE"),
+            {creates(kMore), finds(), acts(Action::kTerminateHard)}, "DONE"),
   };
 }
 
