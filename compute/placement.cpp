@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/vm_rows.h"
 #include "datastore/image.h"
 #include "scheduler/placement.h"
 #include "site/vm_group.h"
@@ -134,9 +135,9 @@ void place_pending(db::Txn& txn, VmService& vms) {
 }
 
 void promote_waiting_for(db::Txn& txn, ImageId image) {
-  for (const VmId id : datastore::image_use(txn, image).vms) {
+  for (const VmId id : list_cloning_vms(txn, image)) {
     auto vm = find_vm(txn, id);
-    if (!vm || vm->state != VmState::kCloning) continue;
+    if (!vm) continue;
     bool is_ready = true;
     bool has_failed = false;
     for (const VmDisk& disk : list_disks(txn, id)) {

@@ -131,6 +131,13 @@ std::vector<VmId> list_pending_vms(db::Txn& txn) {
   return db::list_ids<VmId>(txn, "SELECT id FROM vms WHERE state = 1 AND state <> 6 ORDER BY id");
 }
 
+std::vector<VmId> list_cloning_vms(db::Txn& txn, ImageId image) {
+  return db::list_ids<VmId>(txn,
+                            "SELECT DISTINCT d.vm_id FROM vm_disks d JOIN vms v ON v.id = d.vm_id"
+                            " WHERE d.image_id = ? AND v.state = ? ORDER BY d.vm_id",
+                            image, VmState::kCloning);
+}
+
 VmId insert_vm(db::Txn& txn, Vm vm) {
   vm.id = db::take_id<VmId>(txn, "vm");
   with_columns(vm, [&](const auto&... columns) {

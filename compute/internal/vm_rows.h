@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "compute/vm.h"
 
@@ -12,6 +13,9 @@ namespace neph::compute {
 [[nodiscard]] std::optional<VmId> find_living_by_uuid(db::Txn& txn, std::string_view uuid);
 /// A disk of an ended VM, kept for a snapshot, that is this persistent image itself.
 [[nodiscard]] std::optional<VmId> find_retaining_vm(db::Txn& txn, ImageId image);
+
+/// Those CLONING that have a disk on this image.
+[[nodiscard]] std::vector<VmId> list_cloning_vms(db::Txn& txn, ImageId image);
 
 /// A number that no disk, NIC or snapshot of the VM has had. \param least  at least this one
 [[nodiscard]] std::int64_t take_vm_number(db::Txn& txn, VmId vm, std::string_view name,
