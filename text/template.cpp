@@ -15,10 +15,17 @@ using internal::is_same_name;
 namespace internal {
 namespace {
 
-char canonical_character(char c) {
-  if (!is_name_character(c)) return '_';
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
+/// Names are compared all the time: by a table.
+constexpr auto kCanonical = [] {
+  std::array<char, 256> table{};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const auto c = static_cast<char>(i);
+    const bool is_small = c >= 'a' && c <= 'z';
+    table[i] = !is_name_character(c) ? '_' : is_small ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return table;
+}();
+char canonical_character(char c) { return kCanonical[static_cast<unsigned char>(c)]; }
 
 /// No less than what to_text() takes: each byte of a value may need a backslash.
 std::size_t size_bound(const std::vector<Attribute>& attributes) {
@@ -41,12 +48,6 @@ std::size_t size_bound(const std::vector<Attribute>& attributes) {
 
 }  // namespace
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
@@ -62,12 +63,15 @@ std::string canonical_name(std::string_view name) {
 
 bool is_same_name(std::string_view stored, std::string_view asked) {
   if (asked.empty()) return stored == canonical_name(asked);
-  return stored.size() == asked.size() &&
-         std::ranges::equal(stored, asked, {}, {}, &canonical_character);
+  return stored.size() == asked.size() && std::ranges::equal(stored, asked, {}, {},
+                                                             [](char c) {
+                                                               return canonical_character(c);
+                                                             });
 }
 
-std::string canonical_value(std::string_view value) {
-  std::string result(trimmed(value));
+std::string canonical_value(std::string value) {
+  const std::string_view kept = trimmed(value);
+  std::string result = kept.size() == value.size() ? std::move(value) : std::string(kept);
   std::ranges::replace(result, '\0', '?');
   for (auto at = result.find("]]>"); at != std::string::npos; at = result.find("]]>", at))
     result.insert(at + 2, 1, ' ');
@@ -108,15 +112,15 @@ bool Vector::is_yes(std::string_view key) const {
 void Vector::set(std::string_view key, std::string value) {
   for (auto& item : items_)
     if (is_same_name(item.first, key)) {
-      item.second = canonical_value(value);
+      item.second = canonical_value(std::move(value));
       return;
     }
-  items_.emplace_back(canonical_name(key), canonical_value(value));
+  items_.emplace_back(canonical_name(key), canonical_value(std::move(value)));
 }
 
 void Vector::inherit(std::string_view key, std::string value) {
   if (has(key)) return;
-  items_.emplace_back(canonical_name(key), canonical_value(value));
+  items_.emplace_back(canonical_name(key), canonical_value(std::move(value)));
 }
 
 bool Vector::erase(std::string_view key) {
@@ -195,7 +199,7 @@ std::vector<const Vector*> Template::vectors(std::string_view name) const {
 }
 
 void Template::set(std::string_view name, std::string value) {
-  replace({canonical_name(name), canonical_value(value)});
+  replace({canonical_name(name), canonical_value(std::move(value))});
 }
 
 void Template::set(std::string_view name, Vector value) {
@@ -214,7 +218,7 @@ void Template::replace(Attribute attribute) {
 }
 
 void Template::add(std::string_view name, std::string value) {
-  attributes_.push_back({canonical_name(name), canonical_value(value)});
+  attributes_.push_back({canonical_name(name), canonical_value(std::move(value))});
 }
 
 void Template::add(std::string_view name, Vector value) {

@@ -53,16 +53,17 @@ class TextParser {
       result.inherit(key, TRY(parse_value(key)));
       skip_space_and_comments();
       if (take(']')) return result;
-      if (!take(',')) return refuse(at_, fmt::format("expected ',' or ']' after {}", key));
+      if (!take(','))
+        return refuse(at_, fmt::format("expected ',' or ']' after {}", canonical_name(key)));
       skip_space_and_comments();
     }
   }
 
-  Result<std::string> parse_name(std::string_view what) {
+  Result<std::string_view> parse_name(std::string_view what) {
     const std::size_t begin = at_;
     while (!at_end() && is_name_character(peek())) ++at_;
     if (begin == at_) return refuse(at_, fmt::format("expected {}", what));
-    return canonical_name(source_.substr(begin, at_ - begin));
+    return source_.substr(begin, at_ - begin);
   }
 
   Result<void> expect_equal_sign(std::string_view name) {
@@ -97,11 +98,13 @@ class TextParser {
     const std::size_t end = find_closing_quote(begin);
     if (end == std::string_view::npos)
       return refuse(at_, fmt::format("the quotes of {} are not closed", shortened(name)));
-    std::string value;
-    value.reserve(end - begin);
-    for (at_ = begin; at_ < end; ++at_)
-      if (peek() != '\\' || at_ + 1 == end || source_[at_ + 1] != '"') value += peek();
     at_ = end + 1;
+    const std::string_view quoted = source_.substr(begin, end - begin);
+    if (quoted.find('\\') == std::string_view::npos) return std::string(quoted);
+    std::string value;
+    value.reserve(quoted.size());
+    for (std::size_t i = 0; i < quoted.size(); ++i)
+      if (quoted[i] != '\\' || i + 1 == quoted.size() || quoted[i + 1] != '"') value += quoted[i];
     return value;
   }
 
@@ -148,7 +151,8 @@ class TextParser {
 
   /// Names reach error messages, which must not grow with what somebody sends.
   static std::string shortened(std::string_view name) {
-    return name.size() <= 40 ? std::string(name) : fmt::format("{}...", name.substr(0, 40));
+    const std::string canonical = canonical_name(name.substr(0, 40));
+    return name.size() <= 40 ? canonical : canonical + "...";
   }
 
   bool at_end() const { return at_ == source_.size(); }
