@@ -22,6 +22,9 @@ constexpr Argument kDisk{"DISK", "Number of the disk: 0", Argument::Type::kNumbe
 constexpr Argument kNic{"NIC", "Number of the NIC: 0", Argument::Type::kNumber};
 constexpr Argument kPoint{"SNAPSHOT", "Number of the disk snapshot", Argument::Type::kNumber};
 
+constexpr Argument kSystemPoint{"SNAPSHOT", "Number of the system snapshot",
+                                Argument::Type::kNumber};
+
 enum class Answer { kNothing, kId };
 
 /// Verbs that only pass on what was typed.
@@ -43,6 +46,13 @@ constexpr auto kPlain = std::to_array<PlainVerb>({
     {"disk-snapshot-revert", "one.vm.disksnapshotrevert", {kDisk, kPoint}, Answer::kNothing,
      "Take the disk of a powered off VM back"},
     {"disk-snapshot-delete", "one.vm.disksnapshotdelete", {kDisk, kPoint}, Answer::kNothing,
+     "Delete such a point"},
+    {"system-snapshot-create", "one.vm.snapshotcreate",
+     {Argument{"NAME", "Name of the system snapshot", Argument::Type::kText}, {}}, Answer::kId,
+     "Make a point that the running VM, memory and disks, can be taken back to"},
+    {"system-snapshot-revert", "one.vm.snapshotrevert", {kSystemPoint, {}}, Answer::kNothing,
+     "Take the running VM back"},
+    {"system-snapshot-delete", "one.vm.snapshotdelete", {kSystemPoint, {}}, Answer::kNothing,
      "Delete such a point"},
     {"nic-detach", "one.vm.detachnic", {kNic, {}}, Answer::kNothing, "Take a NIC out"},
 });

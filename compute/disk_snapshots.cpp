@@ -99,6 +99,7 @@ Result<std::int64_t> VmService::create_disk_snapshot(db::Txn& txn, UserId by, Vm
   CHECK_OK(check_kind(disk));
   CHECK_OK(check_files_free(vm));
   CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kAllowed, "get a snapshot"));
+  CHECK_OK(internal::check_no_system_snapshots(txn, id, "get a disk snapshot"));
   CHECK_OK(check_snapshot_room(txn, vm, disk));
   const std::int64_t number = datastore::take_disk_snapshot_number(txn, tree_of(disk));
   // Written down before it appears: whoever ends the VM removes it, and a start finds it.
@@ -132,6 +133,7 @@ Result<void> VmService::delete_disk_snapshot(db::Txn& txn, UserId by, VmId id, D
   CHECK_OK(check_removable(txn, disk, snapshot));
   CHECK_OK(check_files_free(vm));
   CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kAllowed, "lose a snapshot"));
+  CHECK_OK(internal::check_no_system_snapshots(txn, id, "lose a disk snapshot"));
   mark_busy(txn, disk, snapshot_id);
   internal::begin_change(txn, vm, *row, change_of("vm.disksnapdel", disk_id, snapshot_id, by));
   return {};

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "compute/disk_tree.h"
 #include "compute/host.h"
+#include "compute/internal/vm_rows.h"
 #include "datastore/holds.h"
 #include "jobs/queue.h"
 #include "network/leases.h"
@@ -74,6 +75,7 @@ void stop_by_itself(db::Txn& txn, Vm& vm, StopReason reason, Instant at) {
   set_stand(vm, {VmState::kPoweroff, LcmState::kInit});
   vm.rest_grade = verdict.grade;
   vm.job = {};
+  forget_system_snapshots(txn, vm);
   if (reason != StopReason::kShutdown) put_error(vm, txn.at(), std::string(words_for(reason)));
   save_vm(txn, vm);
   close_history(txn, vm.id, HistoryAction::kMonitor);
@@ -85,6 +87,7 @@ void stop_by_itself(db::Txn& txn, Vm& vm, StopReason reason, Instant at) {
 void stop_as_asked(db::Txn& txn, Vm& vm, const HaltRow& row, StopReason reason, Instant at) {
   const Verdict verdict = judge(reason);
   vm.rest_grade = verdict.grade;
+  forget_system_snapshots(txn, vm);
   save_vm(txn, vm);
   const bool is_final = row.end == VmState::kDone;
   datastore::apply_guest_end(txn, vm.id, is_final ? final_end(verdict.grade) : verdict.end, at);
@@ -259,6 +262,7 @@ void end_vm(db::Txn& txn, Vm& vm) {
     sweep.args.set("DISK", fmt::format("{}", disk.id));
     jobs::enqueue(txn, sweep);
   }
+  forget_system_snapshots(txn, vm);
   network::give_back_all(txn, vm.id);
   set_stand(vm, {VmState::kDone, LcmState::kInit});
   vm.ended = txn.at();

@@ -156,6 +156,7 @@ Result<void> VmService::detach_disk(db::Txn& txn, UserId by, VmId id, DiskId dis
   const ChangeRow* row = TRY(check_change(vm, Change::kDetachDisk));
   VmDisk disk = TRY(internal::find_changeable_disk(txn, id, disk_id));
   CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kRefused, "be detached"));
+  CHECK_OK(internal::check_no_system_snapshots(txn, id, "be detached"));
   if (may_run(row->busy)) {
     CHECK_OK(check_supported(txn, drivers_, vm, Operation::kDiskHotplug));
   }
@@ -257,6 +258,7 @@ Result<void> VmService::resize_disk(db::Txn& txn, UserId by, VmId id, DiskId dis
                 disk_id, id, disk.size_mb, size_mb);
   }
   CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kRefused, "be resized"));
+  CHECK_OK(internal::check_no_system_snapshots(txn, id, "be resized"));
   if (may_run(row->busy)) CHECK_OK(check_supported(txn, drivers_, vm, Operation::kDiskResize));
   auto change = disk_change("vm.diskresize", disk_id, by);
   change.args.set("SIZE_PREV", fmt::format("{}", disk.size_mb));

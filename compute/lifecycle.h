@@ -99,6 +99,7 @@ struct RecoverRow {
 enum class Change {
   kAttachDisk, kDetachDisk, kAttachNic, kDetachNic, kUpdateNic, kResizeDisk,
   kCreateDiskSnapshot, kRevertDiskSnapshot, kDeleteDiskSnapshot,
+  kCreateSnapshot, kRevertSnapshot, kDeleteSnapshot,
   kResize, kUpdateConf,
 };
 struct ChangeRow {

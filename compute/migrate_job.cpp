@@ -3,6 +3,7 @@
 #include "compute/host.h"
 #include "compute/internal/moves.h"
 #include "compute/internal/placing.h"
+#include "compute/internal/vm_rows.h"
 #include "compute/vm_factory.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
@@ -69,6 +70,7 @@ Result<void> record_arrival(db::Txn& txn, const Job& job) {
   Vm vm = TRY(find_vm(txn, job.vm));
   if (vm.host != job.host || vm.state == VmState::kDone) return {};
   CHECK_OK(change_host(txn, vm, {target_host(job), HistoryAction::kLiveMigrate, job.owner}));
+  forget_system_snapshots(txn, vm);
   change_history(txn, vm.id, [&](HistoryRecord& record) { record.running_started = txn.at(); });
   save_vm(txn, vm);
   return {};
@@ -126,6 +128,7 @@ Next settle_saved(db::Txn& txn, const Job& job, Result<void> outcome) {
     return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   }
   vm->rest_grade = datastore::Grade::kCrash;
+  forget_system_snapshots(txn, *vm);
   set_stand(*vm, {VmState::kSuspended, LcmState::kInit});
   vm->job = {};
   change_history(txn, vm->id, [&](HistoryRecord& record) { record.running_ended = txn.at(); });

@@ -3,6 +3,7 @@
 #include "compute/host.h"
 #include "compute/internal/proof.h"
 #include "compute/internal/vm_jobs.h"
+#include "compute/internal/vm_rows.h"
 #include "compute/vm_factory.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
@@ -45,6 +46,7 @@ Next settle_save(db::Txn& txn, const Job& job, Result<void> outcome) {
     return jobs::again(jobs::pause_after(job.attempt), outcome.error().text());
   }
   vm->rest_grade = datastore::Grade::kCrash;
+  forget_system_snapshots(txn, *vm);
   change_history(txn, vm->id, [&](HistoryRecord& record) {
     record.running_ended = txn.at();
     record.action = is_stop(*vm) ? HistoryAction::kStop : HistoryAction::kSuspend;

@@ -76,6 +76,13 @@ class VmService {
                                     std::int64_t snapshot);
   Result<void> rename_disk_snapshot(db::Txn& txn, VmId vm, DiskId disk, std::int64_t snapshot,
                                     const std::string& name);
+  /// A restore point of the running VM, memory and disks; answers its number at once. It lasts
+  /// until the guest stops or moves to another host. Refused while a snapshot reads a disk.
+  Result<std::int64_t> create_system_snapshot(db::Txn& txn, UserId by, VmId vm,
+                                              const std::string& name);
+  /// The guest runs on from a restore point; what came after it is gone.
+  Result<void> revert_system_snapshot(db::Txn& txn, UserId by, VmId vm, std::int64_t snapshot);
+  Result<void> delete_system_snapshot(db::Txn& txn, UserId by, VmId vm, std::int64_t snapshot);
   /// CPU, VCPU, MEMORY of a VM that is off.
   enum class HostRoom { kEnforced, kIgnored };
   Result<void> resize(db::Txn& txn, const access::Actor& actor, VmId vm,

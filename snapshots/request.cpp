@@ -403,15 +403,26 @@ Result<std::vector<Snapshot>> save_restore_point(db::Txn& txn, const Asked& by,
   return std::vector<Snapshot>{TRY(insert_restore_point(txn, by, plan, *from))};
 }
 
+void note_on_armed(db::Txn& txn, VmId vm, DiskId disk, const std::string& what) {
+  for (Snapshot& snapshot : list_open_of_disk(txn, vm, disk)) {
+    if (snapshot.phase != Phase::kArmed) continue;
+    snapshot.reason = fmt::format("{} at {}", what, txn.at().seconds());
+    save_snapshot(txn, snapshot);
+  }
+}
+
 }  // namespace
 
 void SnapshotService::note_revert(db::Txn& txn, VmId vm, DiskId disk,
                                   std::int64_t restore_point) {
-  for (Snapshot& snapshot : list_open_of_disk(txn, vm, disk)) {
-    if (snapshot.phase != Phase::kArmed) continue;
-    snapshot.reason = fmt::format("the disk was taken back to its disk snapshot {} at {}",
-                                  restore_point, txn.at().seconds());
-    save_snapshot(txn, snapshot);
+  note_on_armed(txn, vm, disk,
+                fmt::format("the disk was taken back to its disk snapshot {}", restore_point));
+}
+
+void SnapshotService::note_system_revert(db::Txn& txn, VmId vm, std::int64_t restore_point) {
+  for (const auto& disk : compute::list_disks(txn, vm)) {
+    note_on_armed(txn, vm, disk.id,
+                  fmt::format("the VM was taken back to its system snapshot {}", restore_point));
   }
 }
 

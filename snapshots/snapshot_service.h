@@ -66,6 +66,8 @@ class SnapshotService {
   Result<void> cancel_job(db::Txn& txn, const jobs::Job& job);
   /// A disk was taken back to a restore point: what is armed on it says so.
   void note_revert(db::Txn& txn, VmId vm, DiskId disk, std::int64_t restore_point);
+  /// The same of all disks of a VM, which was taken back to a system snapshot.
+  void note_system_revert(db::Txn& txn, VmId vm, std::int64_t restore_point);
 
   /// snapshot.pin, snapshot.copy, snapshot.undo.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;

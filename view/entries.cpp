@@ -169,9 +169,10 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
                 compute::list_disks(txn, id),   compute::list_nics(txn, id),
                 compute::list_history(txn, id), {},
                 network::list_rules_of(txn, id), {},
-                access::find_lock(txn, Resource::kVm, id.value), {}};
+                access::find_lock(txn, Resource::kVm, id.value), {}, {}};
   facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
   facts.schedule = compute::list_schedule(txn, id);
+  facts.system_snapshots = compute::list_system_snapshots(txn, id);
   for (const auto& disk : facts.disks) {
     auto points = restore_points_of(txn, compute::tree_of(disk));
     if (!points.snapshots.empty()) facts.restore_points[disk.id] = std::move(points);

@@ -6,6 +6,7 @@ namespace neph::view {
 namespace {
 
 using compute::DiskKind;
+using compute::SystemSnapshotWork;
 using compute::VmDisk;
 using snapshots::Phase;
 using snapshots::Snapshot;
@@ -62,6 +63,32 @@ void inherit_uuid(text::Template& shown, const std::string& uuid) {
   shown.set("OS", std::move(os));
 }
 
+std::string_view word_for(SystemSnapshotWork work) {
+  switch (work) {
+    case SystemSnapshotWork::kCreate: return "CREATE";
+    case SystemSnapshotWork::kRevert: return "REVERT";
+    case SystemSnapshotWork::kDelete: return "DELETE";
+    case SystemSnapshotWork::kNone: break;
+  }
+  return "";
+}
+
+text::Vector shown_snapshot(const compute::SystemSnapshot& snapshot, compute::LcmState lcm) {
+  text::Vector shown;
+  const bool is_worked_on = snapshot.work != SystemSnapshotWork::kNone &&
+                            lcm == compute::LcmState::kHotplugSnapshot;
+  if (is_worked_on) {
+    shown.set("ACTION", std::string(word_for(snapshot.work)));
+    shown.set("ACTIVE", "YES");
+  }
+  shown.set("HYPERVISOR_ID", compute::hypervisor_name(snapshot));
+  shown.set("NAME", snapshot.name);
+  shown.set("SNAPSHOT_ID", std::to_string(snapshot.id));
+  shown.set("SYSTEM_DISK_SIZE", std::to_string(snapshot.size_mb));
+  shown.set("TIME", std::to_string(snapshot.created.seconds()));
+  return shown;
+}
+
 }  // namespace
 
 text::Template shown_attributes(const VmFacts& facts) {
@@ -81,6 +108,9 @@ text::Template shown_attributes(const VmFacts& facts) {
     shown.add("NIC", std::move(vector));
   }
   for (const auto& rule : facts.security_rules) shown.add("SECURITY_GROUP_RULE", rule);
+  for (const auto& snapshot : facts.system_snapshots) {
+    shown.add("SNAPSHOT", shown_snapshot(snapshot, facts.vm.lcm));
+  }
   return shown;
 }
 

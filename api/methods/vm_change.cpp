@@ -69,6 +69,15 @@ struct RenameDiskSnapshot {
   std::string name;
 };
 
+struct CreateSystemSnapshot {
+  VmId vm;
+  std::string name;
+};
+struct OnSystemSnapshot {
+  VmId vm;
+  std::int64_t snapshot = -1;
+};
+
 template <Op op>
 constexpr auto on_vm = [](Call& call, const auto& ask) {
   return need(call, op, ObjectKind::kVm, ask.vm);
@@ -125,6 +134,26 @@ Result<VmId> delete_disk_snapshot(Call& call, const OnDiskSnapshot& ask) {
 Result<VmId> rename_disk_snapshot(Call& call, const RenameDiskSnapshot& ask) {
   CHECK_OK(call.services().vms.rename_disk_snapshot(call.txn(), ask.vm, ask.disk, ask.snapshot,
                                                     ask.name));
+  return ask.vm;
+}
+
+// Restore points of a VM.
+
+Result<std::int64_t> create_system_snapshot(Call& call, const CreateSystemSnapshot& ask) {
+  return call.services().vms.create_system_snapshot(call.txn(), call.actor().user, ask.vm,
+                                                    ask.name);
+}
+
+Result<VmId> revert_system_snapshot(Call& call, const OnSystemSnapshot& ask) {
+  CHECK_OK(call.services().vms.revert_system_snapshot(call.txn(), call.actor().user, ask.vm,
+                                                      ask.snapshot));
+  call.services().snapshots.note_system_revert(call.txn(), ask.vm, ask.snapshot);
+  return ask.vm;
+}
+
+Result<VmId> delete_system_snapshot(Call& call, const OnSystemSnapshot& ask) {
+  CHECK_OK(call.services().vms.delete_system_snapshot(call.txn(), call.actor().user, ask.vm,
+                                                      ask.snapshot));
   return ask.vm;
 }
 
@@ -266,6 +295,30 @@ void add_disk_snapshots(Registry<Call>& registry) {
   });
 }
 
+void add_system_snapshots(Registry<Call>& registry) {
+  registry.add({
+      method("one.vm.snapshotcreate", &create_system_snapshot)
+          .writes()
+          .args("vm", "name")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Makes a restore point of a running VM, memory and disks. It goes when the guest "
+               "stops or moves to another host.")
+          .answers("number of the system snapshot"),
+      method("one.vm.snapshotrevert", &revert_system_snapshot)
+          .writes()
+          .args("vm", "snapshot")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Takes a running VM back to a system snapshot.")
+          .answers("id of the VM"),
+      method("one.vm.snapshotdelete", &delete_system_snapshot)
+          .writes()
+          .args("vm", "snapshot")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Deletes a system snapshot of a running VM.")
+          .answers("id of the VM"),
+  });
+}
+
 void add_machine(Registry<Call>& registry) {
   registry.add({
       method("one.vm.resize", &resize_vm)
@@ -306,6 +359,7 @@ void add_moves(Registry<Call>& registry) {
 void add_vm_change_methods(Registry<Call>& registry) {
   add_devices(registry);
   add_disk_snapshots(registry);
+  add_system_snapshots(registry);
   add_machine(registry);
   add_moves(registry);
 }

@@ -26,6 +26,9 @@ namespace neph::compute::internal {
 enum class Armed { kRefused, kAllowed };
 [[nodiscard]] Result<void> check_disk_free(db::Txn& txn, const VmDisk& disk, Armed armed,
                                            std::string_view what);
+/// Restore points of the running VM need the layers that its disks have now.
+/// \returns kWrongState naming one of them
+[[nodiscard]] Result<void> check_no_system_snapshots(db::Txn& txn, VmId vm, std::string_view what);
 /// A disk that exists and is no context disk. \returns kWrongState naming it
 [[nodiscard]] Result<VmDisk> find_changeable_disk(db::Txn& txn, VmId vm, DiskId disk);
 
@@ -90,5 +93,6 @@ inline constexpr std::string_view kFile = "FILE";
 [[nodiscard]] std::vector<jobs::KindSpec> hotplug_kinds(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> disk_change_kinds(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> disk_snapshot_kinds(Tools tools);
+[[nodiscard]] std::vector<jobs::KindSpec> system_snapshot_kinds(Tools tools);
 
 }  // namespace neph::compute::internal

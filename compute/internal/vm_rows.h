@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/system_snapshot.h"
 #include "compute/vm.h"
 
 /// Rows of VMs that only this room asks for.
@@ -23,5 +24,10 @@ namespace neph::compute {
 /// A disk that is detached; touches VM and image.
 void delete_disk_row(db::Txn& txn, const VmDisk& disk);
 void delete_nic_row(db::Txn& txn, const VmNic& nic);
+
+/// Its row goes, and what it was charged with; the VM is saved by the caller.
+void delete_system_snapshot(db::Txn& txn, Vm& vm, const SystemSnapshot& snapshot);
+/// The guest does not run any more, or runs elsewhere; the VM is saved by the caller.
+void forget_system_snapshots(db::Txn& txn, Vm& vm);
 
 }  // namespace neph::compute

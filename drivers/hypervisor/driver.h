@@ -281,8 +281,8 @@ class Driver {
   [[nodiscard]] virtual Result<void> ensure_nic_updated(const DomainRef& domain,
                                                         const NicSpec& nic) = 0;
 
-  /// Memory and disks of a running domain as a restore point within the hypervisor. A restore
-  /// point of that name is there already: fine.
+  /// Memory and disks of a running domain as a restore point within the hypervisor, which lasts
+  /// until it stops or moves. A restore point of that name is there already: fine.
   [[nodiscard]] virtual Result<void> ensure_snapshot_taken(const DomainRef& domain,
                                                            const std::string& name) = 0;
   /// The domain runs on from a restore point. Done again it goes back again.

@@ -79,6 +79,7 @@ void power_off(State& state, const DomainKey& key, StopReason reason) {
   domain->reason = reason;
   domain->is_frozen = false;
   domain->blocked_writes.clear();
+  domain->restore_points.clear();
   state.reindex(key);
   if (reason == StopReason::kCrashed) state.emit(key, Kind::kCrashed, reason);
   state.emit(key, Kind::kStopped, reason);

@@ -1,5 +1,6 @@
 #include "compute/disk_tree.h"
 #include "compute/host.h"
+#include "compute/system_snapshot.h"
 #include "datastore/disk_snapshots.h"
 #include "tests/crash/story.h"
 
@@ -85,6 +86,30 @@ Step deletes_point(std::int64_t point) {
   });
 }
 
+std::size_t system_points_of(db::Txn& txn, VmId vm) {
+  return compute::list_system_snapshots(txn, vm).size();
+}
+
+Step takes_system_point(std::size_t number) {
+  return asks([=](Stage& stage, db::Txn& txn) -> Result<void> {
+    if (system_points_of(txn, stage.vm_id) >= number) return {};
+    TRY(stage.daemon().vms.create_system_snapshot(txn, UserId{0}, stage.vm_id, "point"));
+    return {};
+  });
+}
+
+Step goes_back_to_system_point(std::int64_t point) {
+  return asks([point](Stage& stage, db::Txn& txn) {
+    return stage.daemon().vms.revert_system_snapshot(txn, UserId{0}, stage.vm_id, point);
+  });
+}
+
+Step deletes_system_point(std::int64_t point) {
+  return asks([point](Stage& stage, db::Txn& txn) {
+    return stage.daemon().vms.delete_system_snapshot(txn, UserId{0}, stage.vm_id, point);
+  });
+}
+
 Step changes_image(ImageChange change, std::int64_t point) {
   return asks([=](Stage& stage, db::Txn& txn) {
     return stage.daemon().images.change_snapshots(txn, stage.image_named(txn, "made"), change,
@@ -129,6 +154,14 @@ Check has_points(std::size_t count) {
     const auto found = stage.read<std::size_t>(
         [&](db::Txn& txn) { return points_of(txn, stage.vm_id, DiskId{0}).size(); });
     if (found != count) complaints.push_back(fmt::format("{} restore points", found));
+  };
+}
+
+Check has_system_points(std::size_t count) {
+  return [=](Stage& stage, Complaints& complaints) {
+    const auto found = stage.read<std::size_t>(
+        [&](db::Txn& txn) { return system_points_of(txn, stage.vm_id); });
+    if (found != count) complaints.push_back(fmt::format("{} system snapshots", found));
   };
 }
 
@@ -184,6 +217,24 @@ std::vector<Story> point_stories() {
   };
 }
 
+std::vector<Story> system_point_stories() {
+  const auto runs = vm_is("RUNNING");
+  return {
+      {"a VM goes back", {a_vm()},
+       {takes_system_point(1), writes(0, 3, 33), goes_back_to_system_point(0)},
+       {runs, has_system_points(1), disk_shows({{0, 7}, {1, 11}, {2, 21}})}},
+      {"system snapshots come and go", {a_vm()},
+       {takes_system_point(1), takes_system_point(2), deletes_system_point(0)},
+       {runs, has_system_points(1)}},
+      {"a system snapshot is not taken",
+       {a_vm(), meets(failing("ensure_snapshot_taken", 8, Errc::kStalled))},
+       {takes_system_point(1)}, {runs}},
+      {"system snapshots end with the guest's run", {a_vm()},
+       {takes_system_point(1), acts(Action::kPoweroff), acts(Action::kResume)},
+       {runs, has_system_points(0)}},
+  };
+}
+
 std::vector<Story> move_stories() {
   using Form = compute::VmService::MigrateForm;
   const auto runs = vm_is("RUNNING");
@@ -202,7 +253,7 @@ std::vector<Story> move_stories() {
 
 std::vector<Story> change_stories() {
   std::vector<Story> all = device_stories();
-  for (auto* some : {&point_stories, &move_stories})
+  for (auto* some : {&point_stories, &system_point_stories, &move_stories})
     for (Story& story : some()) all.push_back(std::move(story));
   return all;
 }

@@ -326,6 +326,7 @@ VmFacts web() {
   facts.history[0].action = compute::HistoryAction::kPoweroff;
   facts.snapshots = {armed_snapshot().snapshot, snapshot_of(SnapshotId{3}, DiskId{1}, ImageId{5})};
   facts.snapshots[1].phase = snapshots::Phase::kCopying;
+  facts.system_snapshots = {{VmId{1}, 0, "before <it>", kMade, 512, {}}};
   return facts;
 }
 

@@ -8,6 +8,7 @@
 #include "compute/disk_tree.h"
 #include "compute/host.h"
 #include "compute/lifecycle.h"
+#include "compute/system_snapshot.h"
 #include "compute/vm.h"
 #include "datastore/holds.h"
 #include "datastore/image.h"
@@ -284,6 +285,18 @@ void check_layers(db::Txn& txn, const Vm& vm, const sim::Domain& domain, Complai
   }
 }
 
+/// Restore points that nobody could delete any more.
+void check_restore_points(db::Txn& txn, const Vm& vm, const sim::Domain& domain,
+                          Complaints& complaints) {
+  const auto rows = compute::list_system_snapshots(txn, vm.id);
+  for (const auto& [name, point] : domain.restore_points) {
+    const bool has_row = std::ranges::any_of(
+        rows, [&](const auto& row) { return compute::hypervisor_name(row) == name; });
+    if (!has_row)
+      complain(complaints, "the host keeps restore point {} of {}", name, words_of(vm));
+  }
+}
+
 void check_domain(db::Txn& txn, const sim::DomainKey& key, const sim::Domain& domain,
                   Complaints& complaints) {
   if (domain.is_frozen) complain(complaints, "guest {}/{} is frozen", key.host, key.name);
@@ -301,6 +314,7 @@ void check_domain(db::Txn& txn, const sim::DomainKey& key, const sim::Domain& do
   if (!is_running(*vm) && !is_paused_in_place(*vm))
     complain(complaints, "the guest of {} runs", words_of(*vm));
   check_layers(txn, *vm, domain, complaints);
+  check_restore_points(txn, *vm, domain, complaints);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "access/quota.h"
 #include "compute/host.h"
 #include "compute/schedule.h"
+#include "compute/system_snapshot.h"
 #include "compute/vm.h"
 #include "compute/vm_template.h"
 #include "datastore/disk_snapshots.h"
@@ -171,6 +172,7 @@ struct VmFacts {
   std::map<DiskId, RestorePoints> restore_points;  ///< of disks that have any
   access::Lock lock;
   std::vector<compute::ScheduledAction> schedule;
+  std::vector<compute::SystemSnapshot> system_snapshots;
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);

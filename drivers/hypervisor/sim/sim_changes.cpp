@@ -178,6 +178,7 @@ Result<void> SimHypervisor::move(const DomainRef& ref, const HostRef& target) {
     const DomainKey to{target.name, ref.name};
     Domain moved = *domain;
     moved.used_layers.clear();
+    moved.restore_points.clear();
     state.emit(from, GuestEvent::Kind::kStopped, StopReason::kMigrated);
     sim::vanish(state, from);
     state.domains[to] = std::move(moved);

@@ -18,7 +18,7 @@ namespace neph::hypervisor_driver {
 /// All functions may be called from any thread. Events come from inside the call (of a driver or
 /// of the world) that causes them, and only from hosts that this driver is connected to. The
 /// world must outlive the driver.
-class SimHypervisor final : public Driver {
+class SimHypervisor : public Driver {
  public:
   explicit SimHypervisor(sim::SimWorld& world) : world_(world) {}
   ~SimHypervisor() override { world_.listen(this, nullptr); }

@@ -18,6 +18,20 @@ TEST_F(SimChanges, ARestorePointBringsTheDisksBack) {
             Errc::kNotFound);
 }
 
+TEST_F(SimChanges, ARestorePointLastsUntilTheGuestStopsOrMoves) {
+  const HostRef other{HostId{2}, "node2", ""};
+  start("one-1");
+  ASSERT_TRUE(hypervisor_.ensure_snapshot_taken(ref("one-1"), "snap-0"));
+  ASSERT_TRUE(hypervisor_.ensure_destroyed(ref("one-1")));
+  start("one-1");
+  EXPECT_EQ(hypervisor_.ensure_snapshot_reverted(ref("one-1"), "snap-0").error().code,
+            Errc::kNotFound);
+  ASSERT_TRUE(hypervisor_.ensure_snapshot_taken(ref("one-1"), "snap-1"));
+  ASSERT_TRUE(hypervisor_.ensure_migrated(ref("one-1"), other, no_progress_));
+  const DomainRef there{other, "one-1", "uuid-of-one-1"};
+  EXPECT_EQ(hypervisor_.ensure_snapshot_reverted(there, "snap-1").error().code, Errc::kNotFound);
+}
+
 TEST_F(SimChanges, AGuestRunsOnOnTheOtherHost) {
   const HostRef other{HostId{2}, "node2", ""};
   start("one-1");

@@ -45,9 +45,6 @@ const std::set<std::string> kStillMissing = {
     "one.vm.backupcancel",
     "one.vm.detachsg",
     "one.vm.restore",
-    "one.vm.snapshotcreate",
-    "one.vm.snapshotdelete",
-    "one.vm.snapshotrevert",
 };
 
 bool is_provided(const Registry<Call>& registry, const std::string& name) {

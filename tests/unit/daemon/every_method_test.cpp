@@ -105,6 +105,7 @@ class EveryMethodSucceeds : public testing::Test {
   std::int64_t run_vm(std::int64_t image);
   void grow_image();
   void change_vm(std::int64_t vm);
+  void take_vm_back(std::int64_t vm);
   void change_disk(std::int64_t vm);
   void take_snapshots(std::int64_t vm);
   void use_pools();
@@ -291,6 +292,15 @@ void EveryMethodSucceeds::change_vm(std::int64_t vm) {
   await_running(vm);
 }
 
+void EveryMethodSucceeds::take_vm_back(std::int64_t vm) {
+  const auto point = ok("one.vm.snapshotcreate", vm, "point");
+  await_running(vm);
+  ok("one.vm.snapshotrevert", vm, point);
+  await_running(vm);
+  ok("one.vm.snapshotdelete", vm, point);
+  await_running(vm);
+}
+
 void EveryMethodSucceeds::change_disk(std::int64_t vm) {
   ok("one.vm.attach", vm, "DISK=[TYPE=fs,SIZE=16,DEV_PREFIX=vd]");
   await_running(vm);
@@ -359,6 +369,7 @@ std::int64_t EveryMethodSucceeds::run_vm(std::int64_t image) {
 void EveryMethodSucceeds::use_vms() {
   const auto vm = run_vm(image_);
   change_vm(vm);
+  take_vm_back(vm);
   change_disk(vm);
   take_snapshots(vm);
   ok("one.vm.recover", vm, 3);
