@@ -20,6 +20,7 @@ struct Argument {
 };
 constexpr Argument kDisk{"DISK", "Number of the disk: 0", Argument::Type::kNumber};
 constexpr Argument kNic{"NIC", "Number of the NIC: 0", Argument::Type::kNumber};
+constexpr Argument kGroup{"GROUP", "Number of the security group", Argument::Type::kNumber};
 constexpr Argument kPoint{"SNAPSHOT", "Number of the disk snapshot", Argument::Type::kNumber};
 
 constexpr Argument kSystemPoint{"SNAPSHOT", "Number of the system snapshot",
@@ -55,6 +56,10 @@ constexpr auto kPlain = std::to_array<PlainVerb>({
     {"system-snapshot-delete", "one.vm.snapshotdelete", {kSystemPoint, {}}, Answer::kNothing,
      "Delete such a point"},
     {"nic-detach", "one.vm.detachnic", {kNic, {}}, Answer::kNothing, "Take a NIC out"},
+    {"sg-attach", "one.vm.attachsg", {kNic, kGroup}, Answer::kNothing,
+     "Put a NIC into a security group"},
+    {"sg-detach", "one.vm.detachsg", {kNic, kGroup}, Answer::kNothing,
+     "Take a NIC out of a security group"},
 });
 
 Result<Value> value_of(const Argument& argument, const std::string& typed) {

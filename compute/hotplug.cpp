@@ -107,6 +107,38 @@ Result<VmNic> find_changeable_nic(db::Txn& txn, VmId vm, NicId id) {
   return fail(Errc::kWrongState, "virtual machine [{}] has no NIC {}", vm, id);
 }
 
+/// A NIC without a network, as it is written now.
+Result<VmNic> changed_plain_nic(Reading& reading, const VmNic& before, const text::Vector& written,
+                                bool is_append) {
+  if (network::wants_network(written)) {
+    return fail(Errc::kWrongState,
+                "NIC {} of virtual machine [{}] is in no virtual network: detach it and attach one "
+                "that is",
+                before.id, before.vm);
+  }
+  VmNic nic = before;
+  if (!is_append) nic.attributes = {};
+  for (const auto& [key, value] : written.items()) nic.attributes.set(key, value);
+  // What a NIC is known by does not change while it is there.
+  for (const auto* key : {"MAC", "NIC_ID", "NAME", "TARGET", "MODEL"}) {
+    if (before.attributes.has(key)) nic.attributes.set(key, before.attributes.get(key));
+  }
+  CHECK_OK(read_one_nic(reading, std::move(nic)));
+  return reading.fresh.nics.back();
+}
+
+Result<VmNic> changed_nic(Reading& reading, const VmNic& before, const text::Vector& written,
+                          bool is_append) {
+  if (!network::wants_network(before.attributes)) {
+    return changed_plain_nic(reading, before, written, is_append);
+  }
+  VmNic nic = before;
+  nic.attributes = TRY(network::change_nic(
+      reading.txn, before.attributes, written,
+      is_append ? network::NicChange::kMerge : network::NicChange::kReplace));
+  return nic;
+}
+
 internal::NewChange nic_change(std::string_view change, NicId nic, UserId by) {
   internal::NewChange fresh{"vm.nic", {}, by};
   fresh.args.set("NIC", fmt::format("{}", nic));
@@ -216,31 +248,37 @@ Result<void> VmService::update_nic(db::Txn& txn, const access::Actor& actor, VmI
   if (is_running) CHECK_OK(check_supported(txn, drivers_, vm, Operation::kNicUpdate));
   const text::Vector written = TRY(only_vector(ask, "NIC"));
   const VmNic before = TRY(find_changeable_nic(txn, id, nic_id));
-  if (network::wants_network(written) || network::wants_network(before.attributes)) {
-    return fail(Errc::kWrongState,
-                "NIC {} of virtual machine [{}] is one of a virtual network: detach it and attach "
-                "another",
-                nic_id, id);
-  }
   text::Template known;
   known.add("NIC", before.attributes);
   CHECK_OK(check_restricted(actor, settings_.restricted_attributes, ask, known, "VM Template"));
-  VmNic nic = before;
-  if (!is_append) nic.attributes = {};
-  for (const auto& [key, value] : written.items()) nic.attributes.set(key, value);
-  // What a NIC is known by does not change while it is there.
-  for (const auto* key : {"MAC", "NIC_ID", "NAME", "TARGET", "MODEL"}) {
-    if (before.attributes.has(key)) nic.attributes.set(key, before.attributes.get(key));
-  }
   Reading reading = reading_for(txn, actor, settings_, ask, vm);
-  CHECK_OK(read_one_nic(reading, std::move(nic)));
-  nic = reading.fresh.nics.back();
+  VmNic nic = TRY(changed_nic(reading, before, written, is_append));
   if (is_running) nic.attributes.set("ATTACH", "YES");
   save_nic(txn, nic);
   if (!is_running) return {};
   auto change = nic_change("UPDATE", nic_id, actor.user);
   change.args.set("BEFORE", before.attributes);
   internal::begin_change(txn, vm, *row, change);
+  return {};
+}
+
+Result<void> VmService::attach_security_group(db::Txn& txn, VmId id, NicId nic_id,
+                                              SecurityGroupId group) {
+  const Vm vm = TRY(find_vm(txn, id));
+  TRY(check_change(vm, Change::kAttachGroup));
+  VmNic nic = TRY(find_changeable_nic(txn, id, nic_id));
+  nic.attributes = TRY(network::join_group(txn, id, nic_id, nic.attributes, group));
+  save_nic(txn, nic);
+  return {};
+}
+
+Result<void> VmService::detach_security_group(db::Txn& txn, VmId id, NicId nic_id,
+                                              SecurityGroupId group) {
+  const Vm vm = TRY(find_vm(txn, id));
+  TRY(check_change(vm, Change::kDetachGroup));
+  VmNic nic = TRY(find_changeable_nic(txn, id, nic_id));
+  nic.attributes = TRY(network::leave_group(txn, id, nic_id, nic.attributes, group));
+  save_nic(txn, nic);
   return {};
 }
 

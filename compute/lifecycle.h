@@ -98,6 +98,7 @@ struct RecoverRow {
 /// An operation after which, done or failed, the VM is in the state it was found in.
 enum class Change {
   kAttachDisk, kDetachDisk, kAttachNic, kDetachNic, kUpdateNic, kResizeDisk,
+  kAttachGroup, kDetachGroup,
   kCreateDiskSnapshot, kRevertDiskSnapshot, kDeleteDiskSnapshot,
   kCreateSnapshot, kRevertSnapshot, kDeleteSnapshot,
   kResize, kUpdateConf,

@@ -61,9 +61,13 @@ class VmService {
   Result<void> attach_nic(db::Txn& txn, const access::Actor& actor, VmId vm,
                           const text::Template& ask);
   Result<void> detach_nic(db::Txn& txn, UserId by, VmId vm, NicId nic);
-  /// Template with one NIC; what it does not say stays, or, unless it appends, goes.
+  /// Template with one NIC; what it does not say stays, or, unless it appends, goes. Network,
+  /// address and name of a NIC stay.
   Result<void> update_nic(db::Txn& txn, const access::Actor& actor, VmId vm, NicId nic,
                           const text::Template& ask, bool is_append);
+  /// A NIC joins a security group, or leaves one. Hosts do not filter packets: documents change.
+  Result<void> attach_security_group(db::Txn& txn, VmId vm, NicId nic, SecurityGroupId group);
+  Result<void> detach_security_group(db::Txn& txn, VmId vm, NicId nic, SecurityGroupId group);
   /// A restore point of a disk; answers its number at once. Refused while a snapshot reads the
   /// disk; one that is only armed does not mind.
   Result<std::int64_t> create_disk_snapshot(db::Txn& txn, UserId by, VmId vm, DiskId disk,

@@ -62,6 +62,25 @@ void give_back(db::Txn& txn, VmId vm, NicId nic);
 /// All leases of a VM that ends.
 void give_back_all(db::Txn& txn, VmId vm);
 
+// NICs that have a lease. What they answer is the NIC as clients see it, for the caller to keep.
+
+/// The NIC is one of a security group more. Touches the group; whether the caller may USE it is
+/// the caller's business.
+/// \returns kNotFound, kWrongState for one that it is in already, or a NIC without a network
+[[nodiscard]] Result<text::Vector> join_group(db::Txn& txn, VmId vm, NicId id, text::Vector nic,
+                                              SecurityGroupId group);
+/// \returns kWrongState for one that it is not in
+[[nodiscard]] Result<text::Vector> leave_group(db::Txn& txn, VmId vm, NicId id, text::Vector nic,
+                                               SecurityGroupId group);
+
+/// What is not written stays, or goes and is inherited anew.
+enum class NicChange { kMerge, kReplace };
+/// Its network, address, name and security groups stay. Which attributes only an administrator may
+/// write is the caller's business.
+/// \returns kWrongState for a written attribute that says another one of these
+[[nodiscard]] Result<text::Vector> change_nic(db::Txn& txn, const text::Vector& before,
+                                              const text::Vector& written, NicChange how);
+
 /// Whether all networks of a VM are in that cluster.
 /// \returns kWrongState naming the network and where it is
 [[nodiscard]] Result<void> check_cluster(db::Txn& txn, VmId vm, ClusterId cluster);

@@ -50,6 +50,13 @@ void join_security_group(db::Txn& txn, SecurityGroupId group, VmId vm, NicId nic
   txn.touch(ObjectKind::kSecurityGroup, group);
 }
 
+void leave_security_group(db::Txn& txn, SecurityGroupId group, VmId vm, NicId nic) {
+  txn.exec(
+      "DELETE FROM nic_security_groups WHERE security_group_id = ? AND vm_id = ? AND nic_id = ?",
+      group, vm, nic);
+  txn.touch(ObjectKind::kSecurityGroup, group);
+}
+
 void leave_security_groups(db::Txn& txn, VmId vm, NicId nic) {
   for (const auto group : db::list_ids<SecurityGroupId>(
            txn, "SELECT security_group_id FROM nic_security_groups WHERE vm_id = ? AND nic_id = ?",

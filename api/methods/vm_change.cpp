@@ -27,6 +27,11 @@ struct OnNic {
   VmId vm;
   NicId nic;
 };
+struct OnGroup {
+  VmId vm;
+  NicId nic;
+  SecurityGroupId group;
+};
 struct UpdateNic {
   VmId vm;
   NicId nic;
@@ -178,6 +183,20 @@ Result<VmId> update_nic(Call& call, const UpdateNic& ask) {
   return ask.vm;
 }
 
+Result<void> may_use_group(Call& call, const OnGroup& ask) {
+  return need(call, Op::kUse, ObjectKind::kSecurityGroup, ask.group);
+}
+
+Result<VmId> attach_group(Call& call, const OnGroup& ask) {
+  CHECK_OK(call.services().vms.attach_security_group(call.txn(), ask.vm, ask.nic, ask.group));
+  return ask.vm;
+}
+
+Result<VmId> detach_group(Call& call, const OnGroup& ask) {
+  CHECK_OK(call.services().vms.detach_security_group(call.txn(), ask.vm, ask.nic, ask.group));
+  return ask.vm;
+}
+
 // Capacity and configuration.
 
 Result<VmId> resize_vm(Call& call, const ResizeVm& ask) {
@@ -258,8 +277,26 @@ void add_devices(Registry<Call>& registry) {
           .args("vm", "nic", "template", "update_type")
           .required(3)
           .needs("MANAGE VM", on_vm<Op::kManage>)
-          .doc("Changes a NIC; update type 0 replaces its attributes, 1 merges. Its MAC address "
-               "stays.")
+          .doc("Changes a NIC; update type 0 replaces its attributes, 1 merges. Its network, "
+               "addresses and name stay.")
+          .answers("id of the VM"),
+  });
+}
+
+void add_groups_of_nics(Registry<Call>& registry) {
+  registry.add({
+      method("one.vm.attachsg", &attach_group)
+          .writes()
+          .args("vm", "nic", "group")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .needs("USE SECGROUP", &may_use_group)
+          .doc("Puts a NIC into a security group more. Hosts do not filter packets.")
+          .answers("id of the VM"),
+      method("one.vm.detachsg", &detach_group)
+          .writes()
+          .args("vm", "nic", "group")
+          .needs("MANAGE VM", on_vm<Op::kManage>)
+          .doc("Takes a NIC out of a security group.")
           .answers("id of the VM"),
   });
 }
@@ -358,6 +395,7 @@ void add_moves(Registry<Call>& registry) {
 
 void add_vm_change_methods(Registry<Call>& registry) {
   add_devices(registry);
+  add_groups_of_nics(registry);
   add_disk_snapshots(registry);
   add_system_snapshots(registry);
   add_machine(registry);

@@ -26,6 +26,7 @@ void delete_leases(db::Txn& txn, const Lease& lease, std::int64_t count = 1);
 void mark_outdated(db::Txn& txn, NetworkId network);
 
 void join_security_group(db::Txn& txn, SecurityGroupId group, VmId vm, NicId nic);
+void leave_security_group(db::Txn& txn, SecurityGroupId group, VmId vm, NicId nic);
 /// All groups of a NIC.
 void leave_security_groups(db::Txn& txn, VmId vm, NicId nic);
 

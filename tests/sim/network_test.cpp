@@ -2,6 +2,7 @@
 
 #include "compute/vm.h"
 #include "network/network_service.h"
+#include "network/security_group_service.h"
 #include "tests/sim/site.h"
 
 namespace neph {
@@ -117,6 +118,82 @@ TEST_F(NetworkSim, AGuestIsToldItsAddressAndIsConnectedToTheBridge) {
   ASSERT_TRUE(spec) << spec.error().text();
   EXPECT_EQ(spec->nics.at(0).source, "br0");
   EXPECT_EQ(spec->nics.at(0).mac, "02:00:0a:00:00:0a");
+}
+
+TEST_F(NetworkSim, ANicJoinsSecurityGroupsAndLeavesThemRunningOrOff) {
+  make_network(5);
+  const auto group = run<SecurityGroupId>([&](db::Txn& txn) {
+    return network::create_security_group(
+        txn, admin_,
+        text::Template::parse("NAME=web RULE=[PROTOCOL=TCP, RANGE=\"80\", RULE_TYPE=inbound]")
+            .value());
+  }).value();
+  const VmId id = create_vm("NIC=[NETWORK=lan]");
+  const auto change = [&](auto verb) {
+    return run<int>([&](db::Txn& txn) -> Result<int> {
+      CHECK_OK((daemon().vms.*verb)(txn, id, NicId{0}, group));
+      return 0;
+    });
+  };
+  const auto members = [&] {
+    return read<std::vector<VmId>>(
+        [&](db::Txn& txn) { return network::list_vms_in(txn, group); });
+  };
+  const auto rules = [&] {
+    return read<std::size_t>([&](db::Txn& txn) { return network::list_rules_of(txn, id).size(); });
+  };
+  using Vms = compute::VmService;
+  const auto before = nic(id);
+  const auto rules_before = rules();
+  for (const bool is_running : {true, false}) {
+    if (!is_running) act(id, Action::kPoweroff);
+    EXPECT_FALSE(change(&Vms::detach_security_group)) << "it is not in it";
+    ASSERT_TRUE(change(&Vms::attach_security_group));
+    EXPECT_FALSE(change(&Vms::attach_security_group)) << "it is in it already";
+    EXPECT_EQ(nic(id).get("SECURITY_GROUPS"),
+              fmt::format("{}{}{}", before.get("SECURITY_GROUPS"),
+                          before.get("SECURITY_GROUPS").empty() ? "" : ",", group));
+    EXPECT_EQ(members(), std::vector<VmId>{id});
+    EXPECT_EQ(rules(), rules_before + 1);
+    ASSERT_TRUE(change(&Vms::detach_security_group));
+    EXPECT_EQ(nic(id), before);
+    EXPECT_EQ(members(), std::vector<VmId>{});
+  }
+  ASSERT_TRUE(change(&Vms::attach_security_group));
+  act(id, Action::kTerminate);
+  EXPECT_EQ(members(), std::vector<VmId>{}) << "the VM has ended";
+}
+
+TEST_F(NetworkSim, ANicOfANetworkIsChangedAndKeepsItsAddress) {
+  make_network(5, "INBOUND_AVG_BW=\"100\" OUTBOUND_AVG_BW=\"200\"");
+  const VmId id = create_vm("NIC=[NETWORK=lan, INBOUND_AVG_BW=\"50\"]");
+  const auto update = [&](const std::string& text, bool is_append) {
+    return run<int>([&](db::Txn& txn) -> Result<int> {
+      CHECK_OK(daemon().vms.update_nic(txn, admin_, id, NicId{0},
+                                       text::Template::parse("NIC=[" + text + "]").value(),
+                                       is_append));
+      return 0;
+    });
+  };
+  const auto before = nic(id);
+  for (const bool is_running : {true, false}) {
+    if (!is_running) act(id, Action::kPoweroff);
+    ASSERT_TRUE(update("OUTBOUND_AVG_BW=\"256\", IP=\"10.0.0.10\"", /*is_append=*/true));
+    EXPECT_EQ(nic(id).get("OUTBOUND_AVG_BW"), "256");
+    EXPECT_EQ(nic(id).get("INBOUND_AVG_BW"), "50");
+    EXPECT_FALSE(nic(id).has("ATTACH"));
+    ASSERT_TRUE(update("OUTBOUND_AVG_BW=\"300\"", /*is_append=*/false));
+    EXPECT_EQ(nic(id).get("OUTBOUND_AVG_BW"), "300");
+    EXPECT_EQ(nic(id).get("INBOUND_AVG_BW"), "100") << "what the network says";
+    for (const auto* key : {"IP", "MAC", "NETWORK_ID", "BRIDGE", "NAME", "TARGET", "MODEL"}) {
+      EXPECT_EQ(nic(id).get(key), before.get(key)) << key;
+    }
+    const auto moved = update("IP=\"10.0.0.11\"", /*is_append=*/true);
+    ASSERT_FALSE(moved);
+    EXPECT_NE(moved.error().message.find("detach it and attach another"), std::string::npos);
+    expect_leases_fit("changed");
+    ASSERT_TRUE(update("INBOUND_AVG_BW=\"50\"", /*is_append=*/true));
+  }
 }
 
 TEST_F(NetworkSim, AVmIsPlacedOnlyWhereItsNetworksAre) {

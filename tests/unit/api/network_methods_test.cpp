@@ -13,6 +13,7 @@ Registry<Call> network_rows() {
   add_security_group_methods(rows);
   add_cluster_methods(rows);
   add_vdc_methods(rows);
+  add_vm_change_methods(rows);
   return rows;
 }
 
@@ -47,7 +48,8 @@ class NetworkMethods : public testing::Test {
       admin.groups = {GroupId{0}};
       const auto nic = network::attach_nic(txn, admin, {VmId{vm}, NicId{0}, UserId{0}, GroupId{0}},
                                            text::Vector{{"NETWORK", "lan"}});
-      EXPECT_TRUE(nic) << nic.error().text();
+      ASSERT_TRUE(nic) << nic.error().text();
+      compute::save_nic(txn, {VmId{vm}, NicId{0}, *nic});
     });
   }
   std::string shown_to_admin() { return world.as_admin("one.vn.info", as_int(0)).text; }
@@ -66,6 +68,36 @@ TEST_F(NetworkMethods, AnUnknownNetworkIsNamedInTheRefusal) {
             "[one.vn.delete] Error getting virtual network [7].");
   EXPECT_EQ(world.as_admin("one.secgroup.info", as_int(7)).text,
             "[one.secgroup.info] Error getting security group [7].");
+}
+
+TEST_F(NetworkMethods, ANicJoinsAGroupThatItsOwnerMayUse) {
+  attach(0);
+  ASSERT_EQ(world.as_admin("one.secgroup.allocate", as_string("NAME=web")).number, 100);
+  const auto nic_and = [](int group) { return as_int(0) + as_int(0) + as_int(group); };
+  const auto refused = world.as_alice("one.vm.attachsg", nic_and(100));
+  EXPECT_EQ(refused.code, 512);
+  EXPECT_TRUE(holds(refused.text, "USE SECGROUP [100]")) << refused.text;
+  std::string bits;
+  for (const int bit : {1, 1, 0, 0, 0, 0, 1, 0, 0}) bits += as_int(bit);
+  ASSERT_TRUE(world.as_admin("one.secgroup.chmod", as_int(100) + bits).is_success);
+  EXPECT_EQ(world.as_alice("one.vm.attachsg", nic_and(100)).number, 0);
+  EXPECT_TRUE(holds(world.as_admin("one.secgroup.info", as_int(100)).text,
+                    "<OUTDATED_VMS><ID>0</ID></OUTDATED_VMS>"));
+  EXPECT_EQ(world.as_alice("one.vm.attachsg", nic_and(100)).code, 2048) << "it is in it already";
+  EXPECT_EQ(world.as_admin("one.vm.attachsg", nic_and(7)).code, 1024);
+  EXPECT_EQ(world.as_admin("one.vm.attachsg", as_int(0) + as_int(9) + as_int(100)).code, 2048);
+  EXPECT_EQ(world.as_alice("one.vm.detachsg", nic_and(100)).number, 0);
+  EXPECT_EQ(world.as_alice("one.vm.detachsg", nic_and(100)).code, 2048);
+}
+
+TEST_F(NetworkMethods, ASystemSnapshotOfAVmThatDoesNotRunIsRefusedInOpenNebulasWords) {
+  const auto told = world.as_alice("one.vm.snapshotcreate", as_int(0) + as_string("point"));
+  EXPECT_EQ(told.code, 2048);
+  EXPECT_TRUE(holds(told.text, "Error performing action \"snapshot-create\": This action is not "
+                               "available for state PENDING"))
+      << told.text;
+  EXPECT_EQ(world.as_alice("one.vm.snapshotdelete", as_int(1) + as_int(0)).code, 512);
+  EXPECT_EQ(world.as_alice("one.vm.snapshotrevert", as_int(7) + as_int(0)).code, 1024);
 }
 
 TEST_F(NetworkMethods, LeasesOfVmsThatAreNoneOfTheCallersAreLeftOut) {

@@ -78,6 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"vm system-snapshot-revert 3 2", "one.vm.snapshotrevert(3, 2)"},
         Case{"vm system-snapshot-delete 3 2", "one.vm.snapshotdelete(3, 2)"},
         Case{"vm nic-detach 3 1", "one.vm.detachnic(3, 1)"},
+        Case{"vm sg-attach 3 0 100", "one.vm.attachsg(3, 0, 100)"},
+        Case{"vm sg-detach 3 0 100", "one.vm.detachsg(3, 0, 100)"},
         Case{"vm migrate 3 1 --live", "one.vm.migrate(3, 1, true, false, -1, 0)"},
         Case{"vm migrate 3 1 --poweroff-hard", "one.vm.migrate(3, 1, false, false, -1, 2)"},
         Case{"vm recover 3 --failure", "one.vm.recover(3, 0)"},

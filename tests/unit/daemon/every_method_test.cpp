@@ -282,6 +282,10 @@ void EveryMethodSucceeds::change_vm(std::int64_t vm) {
   ok("one.vm.scheddelete", vm, action);
   ok("one.vm.attachnic", vm, fmt::format("NIC=[NETWORK_ID={}]", network_));
   await_running(vm);
+  ok("one.vm.updatenic", vm, 0, "NIC=[INBOUND_AVG_BW=256]", 1);
+  await_running(vm);
+  ok("one.vm.detachsg", vm, 0, 0);
+  ok("one.vm.attachsg", vm, 0, 0);
   ok("one.vm.detachnic", vm, 0);
   await_running(vm);
   ok("one.vm.attachnic", vm, "NIC=[BRIDGE=br0,MODEL=virtio]");
