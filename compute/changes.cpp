@@ -18,6 +18,29 @@ namespace {
 
 constexpr int kAttempts = 5;
 constexpr Duration kStall{300'000};
+constexpr Duration kDiskPatience{60'000};
+constexpr Duration kDiskLookInterval{5'000};
+
+/// It waits for the guest to stop, whenever that is.
+bool is_armed(const datastore::Hold& hold, const VmDisk& disk) {
+  return hold.state == datastore::HoldState::kArmed &&
+         hold.fires != datastore::Fires::kByItself && disk.overlay_path.empty();
+}
+
+/// The key of what keeps the layers of a disk busy.
+std::optional<std::string> find_obstacle(db::Txn& txn, const VmDisk& disk, LayerBelow below) {
+  const std::string resource = disk_resource(disk.vm, disk.id);
+  if (jobs::find_claimant(txn, resource)) return jobs::claim_key(resource);
+  const bool is_above = below == LayerBelow::kMayBeRead && !disk.overlay_path.empty();
+  for (const auto& hold : datastore::list_holds(txn, disk.vm, disk.id)) {
+    if (is_armed(hold, disk)) continue;
+    const bool is_pinned = hold.state == datastore::HoldState::kPinned;
+    if (!is_pinned) return datastore::pinned_key(disk.vm);
+    if (!is_above) return datastore::released_key(disk.vm, disk.id);
+  }
+  if (disk.overlay_path.empty() || is_above) return std::nullopt;
+  return datastore::released_key(disk.vm, disk.id);
+}
 
 }  // namespace
 
@@ -52,6 +75,28 @@ Result<void> check_disk_free(db::Txn& txn, const VmDisk& disk, Armed armed,
               "disk {} of virtual machine [{}] cannot {}: its layers are being folded after a "
               "snapshot; try again in a moment",
               disk.id, disk.vm, what);
+}
+
+Result<void> check_disk_not_armed(db::Txn& txn, const VmDisk& disk, std::string_view what) {
+  const auto holds = datastore::list_holds(txn, disk.vm, disk.id);
+  const bool any = std::ranges::any_of(holds, [&](const auto& hold) {
+    return is_armed(hold, disk);
+  });
+  return any ? check_disk_free(txn, disk, Armed::kRefused, what) : Result<void>{};
+}
+
+Result<std::optional<jobs::Next>> wait_for_disk(db::Txn& txn, const jobs::Job& job, Vm& vm,
+                                                const VmDisk& disk, LayerBelow below) {
+  const auto key = find_obstacle(txn, disk, below);
+  if (!key) return std::nullopt;
+  if (txn.at() - job.created >= kDiskPatience) {
+    // Not kWrongState, which says of a guest that it is off.
+    const auto free = check_disk_free(txn, disk, Armed::kRefused, "be changed");
+    if (!free) return fail(Errc::kConflict, "{}", free.error().message);
+  }
+  vm.wait_reason = fmt::format("a snapshot of disk {} is being taken first", disk.id);
+  save_vm(txn, vm);
+  return jobs::wait_for(*key, kDiskLookInterval, vm.wait_reason);
 }
 
 Result<VmDisk> find_changeable_disk(db::Txn& txn, VmId vm, DiskId id) {

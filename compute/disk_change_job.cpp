@@ -33,8 +33,25 @@ Next settle_resize(db::Txn& txn, const Job& job, Result<void> outcome) {
   return jobs::done();
 }
 
+datastore_driver::Layer top_layer(const VmDisk& disk) {
+  const bool has_overlay = !disk.overlay_path.empty();
+  return {live_path(disk), has_overlay ? datastore_driver::Format::kQcow2 : disk.format};
+}
+
+/// Its layers are left alone until it is over.
+Result<std::optional<Next>> wait_for_top_layer(db::Txn& txn, const Job& job, Vm& vm,
+                                               const VmDisk& disk) {
+  const std::string resource = disk_resource(vm.id, disk.id);
+  if (jobs::find_claimant(txn, resource) != job.id) {
+    auto wait = TRY(wait_for_disk(txn, job, vm, disk, LayerBelow::kMayBeRead));
+    if (wait) return wait;
+  }
+  CHECK_OK(jobs::claim(txn, job, resource));
+  return std::nullopt;
+}
+
 Result<Work> plan_resize(db::Txn& txn, const Job& job, const Tools& tools) {
-  const auto vm = find_own_vm(txn, job);
+  auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
   const auto disk = find_disk(txn, vm->id, disk_of(job));
   if (!disk) return jobs::at_once(settle_resize(txn, job, tl::unexpected(disk.error())));
@@ -42,12 +59,14 @@ Result<Work> plan_resize(db::Txn& txn, const Job& job, const Tools& tools) {
     return jobs::at_once(
         settle_resize(txn, job, tl::unexpected(ended_by_recover())));
   }
+  auto wait = wait_for_top_layer(txn, job, *vm, *disk);
+  if (!wait) return jobs::at_once(settle_resize(txn, job, tl::unexpected(wait.error())));
+  if (*wait) return jobs::at_once(std::move(**wait));
   auto bench = workbench(txn, tools, *vm);
   if (!bench) return jobs::at_once(settle_resize(txn, job, tl::unexpected(bench.error())));
   return Work{[bench = *bench, disk = *disk](Progress&) {
                 const Bytes size = Bytes::megabytes(disk.size_mb);
-                const datastore_driver::Layer layer{disk.path, disk.format};
-                if (!bench.host) return bench.storage->ensure_resized(layer, size);
+                if (!bench.host) return bench.storage->ensure_resized(top_layer(disk), size);
                 const auto& host = *bench.host;
                 return host.driver->ensure_disk_resized(host.domain, disk.target, size);
               },

@@ -146,6 +146,14 @@ internal::NewChange nic_change(std::string_view change, NicId nic, UserId by) {
   return fresh;
 }
 
+/// The change of a running guest waits for a snapshot that is being taken; one at rest does not,
+/// for the VM could not be started meanwhile.
+Result<void> check_disk_will_be_free(db::Txn& txn, const VmDisk& disk, const ChangeRow& row,
+                                     std::string_view what) {
+  if (may_run(row.busy)) return internal::check_disk_not_armed(txn, disk, what);
+  return internal::check_disk_free(txn, disk, internal::Armed::kRefused, what);
+}
+
 internal::NewChange disk_change(std::string_view kind, DiskId disk, UserId by) {
   internal::NewChange fresh{std::string(kind), {}, by};
   fresh.args.set("DISK", fmt::format("{}", disk));
@@ -187,7 +195,7 @@ Result<void> VmService::detach_disk(db::Txn& txn, UserId by, VmId id, DiskId dis
   Vm vm = TRY(find_vm(txn, id));
   const ChangeRow* row = TRY(check_change(vm, Change::kDetachDisk));
   VmDisk disk = TRY(internal::find_changeable_disk(txn, id, disk_id));
-  CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kRefused, "be detached"));
+  CHECK_OK(check_disk_will_be_free(txn, disk, *row, "be detached"));
   CHECK_OK(internal::check_no_system_snapshots(txn, id, "be detached"));
   if (may_run(row->busy)) {
     CHECK_OK(check_supported(txn, drivers_, vm, Operation::kDiskHotplug));
@@ -295,7 +303,7 @@ Result<void> VmService::resize_disk(db::Txn& txn, UserId by, VmId id, DiskId dis
                 "disk {} of virtual machine [{}] has {} MB and can only become larger, not {} MB",
                 disk_id, id, disk.size_mb, size_mb);
   }
-  CHECK_OK(internal::check_disk_free(txn, disk, internal::Armed::kRefused, "be resized"));
+  CHECK_OK(check_disk_will_be_free(txn, disk, *row, "be resized"));
   CHECK_OK(internal::check_no_system_snapshots(txn, id, "be resized"));
   if (may_run(row->busy)) CHECK_OK(check_supported(txn, drivers_, vm, Operation::kDiskResize));
   auto change = disk_change("vm.diskresize", disk_id, by);

@@ -133,7 +133,7 @@ Next settle_detach(db::Txn& txn, const Job& job, Result<void> outcome) {
 }
 
 Result<Work> plan_detach(db::Txn& txn, const Job& job, const Tools& tools) {
-  const auto vm = find_own_vm(txn, job);
+  auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
   const auto disk = find_disk(txn, vm->id, disk_of(job));
   if (job.is_cancel_asked) {
@@ -141,6 +141,9 @@ Result<Work> plan_detach(db::Txn& txn, const Job& job, const Tools& tools) {
         settle_detach(txn, job, tl::unexpected(ended_by_recover())));
   }
   if (!disk || !changes_running(*vm)) return jobs::at_once(settle_detach(txn, job, {}));
+  auto wait = wait_for_disk(txn, job, *vm, *disk, LayerBelow::kMustBeFree);
+  if (!wait) return jobs::at_once(settle_detach(txn, job, tl::unexpected(wait.error())));
+  if (*wait) return jobs::at_once(std::move(**wait));
   auto host = reach(txn, tools, vm->id);
   if (!host) return jobs::at_once(settle_detach(txn, job, tl::unexpected(host.error())));
   return Work{[host = *host, target = disk->target](Progress&) {

@@ -26,6 +26,18 @@ namespace neph::compute::internal {
 enum class Armed { kRefused, kAllowed };
 [[nodiscard]] Result<void> check_disk_free(db::Txn& txn, const VmDisk& disk, Armed armed,
                                            std::string_view what);
+/// The same for a running guest, whose change waits in its job until the disk is free: what is
+/// refused at once is only what a snapshot waits for that is armed, for that may take for ever.
+[[nodiscard]] Result<void> check_disk_not_armed(db::Txn& txn, const VmDisk& disk,
+                                                std::string_view what);
+/// Whether a change may act on the top layer of a disk while a snapshot reads the layer below it.
+enum class LayerBelow { kMayBeRead, kMustBeFree };
+/// A reason to wait before a disk of a running guest is changed, written into the VM for people to
+/// read; nullopt: it may be changed now. While it waits, snapshots of the disk go on.
+/// \returns kConflict naming the snapshot when it has waited for a minute
+[[nodiscard]] Result<std::optional<jobs::Next>> wait_for_disk(db::Txn& txn, const jobs::Job& job,
+                                                              Vm& vm, const VmDisk& disk,
+                                                              LayerBelow below);
 /// Restore points of the running VM need the layers that its disks have now.
 /// \returns kWrongState naming one of them
 [[nodiscard]] Result<void> check_no_system_snapshots(db::Txn& txn, VmId vm, std::string_view what);

@@ -13,6 +13,7 @@ Moment moment_of_active(LcmState lcm) {
     case LcmState::kRunning:
     case LcmState::kHotplug:
     case LcmState::kHotplugNic:
+    case LcmState::kDiskResize:
       return Moment::kRunning;
     case LcmState::kUnknown:
       return Moment::kUnknown;

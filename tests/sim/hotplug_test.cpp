@@ -56,6 +56,12 @@ class HotplugTest : public Site {
     return read<std::size_t>(
         [&](db::Txn& txn) { return datastore::image_use(txn, base_).vms.size(); });
   }
+  void fails_for_a_while(std::string_view verb, int times) {
+    world().inject({.kind = sim::FaultKind::kError,
+                    .verb = std::string(verb),
+                    .times = times,
+                    .error = {Errc::kUnavailable, "busy", "simulated"}});
+  }
   bool guest_has(VmId vm, const std::string& target) {
     const auto domain = world().find_domain(compute::domain_name(vm));
     return domain && domain->find_disk(target) != nullptr;
@@ -171,6 +177,65 @@ TEST_F(HotplugTest, AnArmedSnapshotKeepsItsDiskByName) {
             std::string::npos);
   EXPECT_FALSE(resize_disk(id, 1, 200));
   EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(HotplugTest, ADiskGrowsOnTopOfALayerThatASnapshotReads) {
+  const VmId id = create_vm();
+  fails_for_a_while("ensure_copied", sim::kAlways);
+  const auto saved = take(id, snapshots::Kind::kHot, "now");
+  ASSERT_FALSE(disk(id).overlay_path.empty());
+  ASSERT_TRUE(resize_disk(id, 0, 150));
+  EXPECT_EQ(shown(id), "RUNNING");
+  EXPECT_EQ(disk(id).size_mb, 150);
+  EXPECT_EQ(world().content_of(disk(id).path)->virtual_size, Bytes::megabytes(100));
+  world().clear_faults();
+  pass(Duration{120'000});
+  EXPECT_EQ(snapshot(saved.id).phase, snapshots::Phase::kReady);
+  EXPECT_EQ(image(saved.image)->size_mb, 100) << "as it was at the instant";
+  EXPECT_TRUE(disk(id).overlay_path.empty());
+  EXPECT_EQ(world().content_of(disk(id).path)->virtual_size, Bytes::megabytes(150));
+}
+
+TEST_F(HotplugTest, AChangeOfADiskWaitsForASnapshotThatIsBeingTaken) {
+  const VmId id = create_vm();
+  fails_for_a_while("ensure_pinned", 2);
+  const auto pinning = take(id, snapshots::Kind::kHot, "first");
+  ASSERT_TRUE(resize_disk(id, 0, 150));
+  EXPECT_EQ(shown(id), "DISK_RESIZE");
+  EXPECT_NE(vm(id).wait_reason.find("snapshot of disk 0"), std::string::npos);
+  pass(Duration{30'000});
+  EXPECT_EQ(shown(id), "RUNNING");
+  EXPECT_EQ(disk(id).size_mb, 150);
+  EXPECT_EQ(image(pinning.image)->size_mb, 100);
+  ASSERT_TRUE(attach_base(id));
+  fails_for_a_while("ensure_copied", 2);
+  snapshots::Request ask;
+  ask.vm = id;
+  ask.disks = {DiskId{1}};
+  ask.name = "second";
+  const auto copying = request(ask);
+  ASSERT_TRUE(copying) << copying.error().text();
+  ASSERT_TRUE(detach(id, 1));
+  EXPECT_EQ(shown(id), "HOTPLUG");
+  pass(Duration{60'000});
+  EXPECT_EQ(shown(id), "RUNNING");
+  EXPECT_EQ(disks(id).size(), 1u);
+  EXPECT_EQ(snapshot(copying->front().id).phase, snapshots::Phase::kReady);
+  EXPECT_EQ(files_of(id), std::vector<std::string>{"disk.0"});
+}
+
+TEST_F(HotplugTest, AChangeDoesNotWaitForEverAndNamesWhatItWaitedFor) {
+  const VmId id = create_vm();
+  fails_for_a_while("ensure_copied", sim::kAlways);
+  const auto saved = take(id, snapshots::Kind::kHot, "now");
+  ASSERT_TRUE(detach(id, 0));
+  EXPECT_EQ(shown(id), "HOTPLUG");
+  pass(Duration{90'000});
+  EXPECT_EQ(shown(id), "RUNNING");
+  EXPECT_EQ(disks(id).size(), 1u);
+  EXPECT_FALSE(disk(id).attributes.has("ATTACH"));
+  EXPECT_NE(vm(id).user_attributes.get("ERROR").find(fmt::format("snapshot {}", saved.id)),
+            std::string::npos);
 }
 
 TEST_F(HotplugTest, TheSameIsRefusedInStatesThatDoNotAllowIt) {
