@@ -49,10 +49,11 @@ endfunction()
 neph_precompiled(neph_test_headers HEADERS <gtest/gtest.h> LIBS GTest::gtest GTest::gmock
                  OPTIONS -O0)
 
-# neph_test(NAME [SOURCES file...] LIBS target...): one GoogleTest program. Without SOURCES it
-# takes every .cpp file of the folder tests/<NAME with / for the first _>.
+# neph_test(NAME [BUSY] [SOURCES file...] LIBS target...): one GoogleTest program. Without SOURCES
+# it takes every .cpp file of the folder tests/<NAME with / for the first _>. One that is BUSY is
+# optimised: otherwise the linker also takes its slow std::string and std::map for all rooms.
 function(neph_test name)
-  cmake_parse_arguments(TEST "" "FOLDER" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(TEST "BUSY" "FOLDER" "SOURCES;LIBS" ${ARGN})
   if(TEST_FOLDER)
     file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${TEST_FOLDER}/*.cpp)
     list(APPEND TEST_SOURCES ${found})
@@ -66,8 +67,12 @@ function(neph_test name)
     endif()
   endforeach()
   add_executable(${name} ${TEST_SOURCES})
-  target_compile_options(${name} PRIVATE -O0)
-  target_precompile_headers(${name} REUSE_FROM neph_test_headers)
+  if(TEST_BUSY)
+    target_precompile_headers(${name} REUSE_FROM neph_headers)
+  else()
+    target_compile_options(${name} PRIVATE -O0)
+    target_precompile_headers(${name} REUSE_FROM neph_test_headers)
+  endif()
   target_link_libraries(${name} PRIVATE ${TEST_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
