@@ -1,10 +1,10 @@
 #include "compute/schedule.h"
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 #include <set>
 
+#include "base/numbers.h"
 #include "compute/vm.h"
 #include "db/counters.h"
 
@@ -17,13 +17,6 @@ constexpr std::int64_t kHour = 3600;
 constexpr std::int64_t kHoursMax = 168;
 /// Day 365 of the year comes once in four years, around 2100 once in eight.
 constexpr int kDaysAheadMax = 8 * 366;
-
-template <class Number>
-bool read_schedule_number(std::string_view text, Number& number) {
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
-  return read.ec == std::errc{} && read.ptr == end && !text.empty();
-}
 
 /// What can be scheduled: what needs no more than the VM, and MANAGE of it.
 bool is_schedulable(std::string_view name) {
@@ -51,12 +44,12 @@ Result<Days> read_days(std::string_view text, Repeat repeat) {
     std::string_view word = text.substr(0, end);
     while (word.starts_with(' ')) word.remove_prefix(1);
     while (word.ends_with(' ')) word.remove_suffix(1);
-    std::int64_t day = -1;
-    if (!read_schedule_number(word, day) || day < from || day > to) {
+    const auto day = integer_from(word);
+    if (!day || *day < from || *day > to) {
       return fail(Errc::kInvalid, "Wrong DAYS \"{}\" of a scheduled action: numbers from {} to {}"
                                   " are wanted", word, from, to);
     }
-    days.insert(day);
+    days.insert(*day);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   const bool is_enough = repeat == Repeat::kHourly ? days.size() == 1 : !days.empty();
@@ -75,13 +68,13 @@ Result<void> read_time(const text::Vector& vector, Instant origin, ScheduledActi
   std::string_view number = *text;
   const bool is_relative = number.starts_with('+');
   if (is_relative) number.remove_prefix(1);
-  std::int64_t seconds = -1;
+  const auto seconds = natural_from(number);
   constexpr std::int64_t kSecondsMax = 100'000'000'000;
-  if (!read_schedule_number(number, seconds) || seconds < 0 || seconds > kSecondsMax) {
+  if (!seconds || *seconds > kSecondsMax) {
     return fail(Errc::kInvalid, "Wrong TIME \"{}\" of a scheduled action: UTC seconds, or "
                                 "+seconds from when the VM was created", *text);
   }
-  action.due = Instant{((is_relative ? origin.seconds() : 0) + seconds) * 1000};
+  action.due = Instant{((is_relative ? origin.seconds() : 0) + *seconds) * 1000};
   return {};
 }
 
@@ -89,21 +82,23 @@ template <class Enum>
 Result<void> read_kind(const text::Vector& vector, std::string_view key, int most, Enum& kind) {
   const auto* text = vector.find(key);
   if (text == nullptr || text->empty()) return {};
-  int number = -2;
-  if (!read_schedule_number(std::string_view{*text}, number) || number < -1 || number > most) {
+  const auto number = integer_from(*text);
+  if (!number || *number < -1 || *number > most) {
     return fail(Errc::kInvalid, "Wrong {} \"{}\" of a scheduled action: a number from -1 to {}",
                 key, *text, most);
   }
-  kind = static_cast<Enum>(number);
+  kind = static_cast<Enum>(*number);
   return {};
 }
 
 Result<void> read_end(const text::Vector& vector, ScheduledAction& action) {
   CHECK_OK(read_kind(vector, "END_TYPE", 2, action.end));
   if (const auto* text = vector.find("END_VALUE"); text != nullptr && !text->empty()) {
-    if (!read_schedule_number(std::string_view{*text}, action.end_value)) {
+    const auto number = integer_from(*text);
+    if (!number) {
       return fail(Errc::kInvalid, "Wrong END_VALUE \"{}\" of a scheduled action", *text);
     }
+    action.end_value = *number;
   }
   const bool is_needed =
       action.end == ScheduleEnd::kAfterTimes || action.end == ScheduleEnd::kAtTime;

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <charconv>
 
 #include "api/internal/methods.h"
+#include "base/numbers.h"
 
 namespace neph::api {
 namespace {
@@ -121,13 +121,12 @@ Result<std::vector<std::int64_t>> read_ids(std::string_view list) {
   while (!list.empty()) {
     const auto end = std::min(list.find(','), list.size());
     const std::string_view word = list.substr(0, end);
-    std::int64_t id = -1;
-    const auto read = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (read.ec != std::errc{} || read.ptr != word.data() + word.size()) {
+    const auto id = integer_from(word);
+    if (!id) {
       return fail(Errc::kInvalid, "Wrong id \"{}\" of a virtual machine: numbers with commas "
                                   "between them are wanted", word);
     }
-    ids.push_back(id);
+    ids.push_back(*id);
     list.remove_prefix(std::min(end + 1, list.size()));
   }
   std::ranges::sort(ids, std::greater<>{});
