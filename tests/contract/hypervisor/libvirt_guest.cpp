@@ -115,6 +115,23 @@ TEST_F(LibvirtGuest, AFrozenLayerOfAWritingGuestIsConsistentAndFoldsBack) {
   EXPECT_TRUE(driver().has_agent(ref(spec)).value_or(false));
 }
 
+TEST_F(LibvirtGuest, ADiskThatGrewAboveItsPinnedLayerFoldsBack) {
+  const auto spec = kit_.domain("one-8");
+  ASSERT_DONE(driver().ensure_started(kit_.host(), spec));
+  const auto& base = spec.disks[0].path;
+  const PinDisk overlay{"vda", kit_.fresh_path("overlay")};
+  ASSERT_DONE(
+      driver().ensure_pinned(ref(spec), {.disks = {overlay}, .quiesce = Quiesce::kNever}));
+  ASSERT_DONE(driver().ensure_disk_resized(ref(spec), "vda", Bytes::megabytes(3000)));
+  NoProgress progress;
+  ASSERT_DONE(driver().ensure_unpinned(ref(spec), overlay, base, progress));
+  const auto info = run_command("qemu-img info -U --output=json " + base);
+  EXPECT_NE(info.output.find(fmt::format("\"virtual-size\": {}", 3000LL << 20)),
+            std::string::npos)
+      << info.output;
+  EXPECT_EQ(driver().inspect_domain(ref(spec))->power, Power::kRunning);
+}
+
 TEST_F(LibvirtGuest, PinsTwoDisksAtOneInstant) {
   auto spec = kit_.domain("one-8");
   auto second = kit_.domain("second").disks[0];
