@@ -130,8 +130,7 @@ Result<std::vector<std::int64_t>> read_ids(std::string_view list) {
     list.remove_prefix(std::min(end + 1, list.size()));
   }
   std::ranges::sort(ids, std::greater<>{});
-  const auto [repeated, last] = std::ranges::unique(ids);
-  ids.erase(repeated, last);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 

@@ -291,7 +291,7 @@ void check_restore_points(db::Txn& txn, const Vm& vm, const sim::Domain& domain,
   const auto rows = compute::list_system_snapshots(txn, vm.id);
   for (const auto& [name, point] : domain.restore_points) {
     const bool has_row = std::ranges::any_of(
-        rows, [&](const auto& row) { return compute::hypervisor_name(row) == name; });
+        rows, [&, name = name](const auto& row) { return compute::hypervisor_name(row) == name; });
     if (!has_row)
       complain(complaints, "the host keeps restore point {} of {}", name, words_of(vm));
   }

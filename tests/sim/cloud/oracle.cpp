@@ -134,7 +134,7 @@ std::vector<Snapshot> Oracle::failed() {
   for (const auto& [id, known] : known_) {
     if (known.phase != Phase::kFailed) continue;
     auto snapshot = cloud_.read<Result<Snapshot>>(
-        [&](db::Txn& txn) { return snapshots::find_snapshot(txn, id); });
+        [id = id](db::Txn& txn) { return snapshots::find_snapshot(txn, id); });
     if (snapshot) found.push_back(std::move(*snapshot));
   }
   return found;
@@ -155,7 +155,7 @@ void Oracle::judge(bool is_all_over) {
   auto& report = cloud_.report();
   for (const auto& [id, known] : known_) {
     const auto found = cloud_.read<Result<Snapshot>>(
-        [&](db::Txn& txn) { return snapshots::find_snapshot(txn, id); });
+        [id = id](db::Txn& txn) { return snapshots::find_snapshot(txn, id); });
     if (!found) {
       cloud_.complain(fmt::format("snapshot {} was told of and is not there", id));
       continue;
