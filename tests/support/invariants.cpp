@@ -140,7 +140,9 @@ void check_disks(db::Txn& txn, const std::vector<Snapshot>& all, Complaints& com
   for (const Vm& vm : vms_of(txn)) {
     for (const VmDisk& disk : compute::list_disks(txn, vm.id)) {
       const bool is_restore_point = disk.attributes.is_yes("DISK_SNAPSHOT_ACTIVE");
-      if (!disk.overlay_path.empty() && !is_restore_point && !is_layer_of_one(all, disk))
+      // The layer of a retained disk goes with it.
+      const bool has_layer = !disk.overlay_path.empty() && !is_restore_point && !disk.is_retained;
+      if (has_layer && !is_layer_of_one(all, disk))
         complain(complaints, "disk {} of {} has layer {}, which is no snapshot's", disk.id,
                  words_of(vm), disk.overlay_path);
       if (!disk.is_retained) continue;
