@@ -74,7 +74,7 @@ constexpr std::size_t kTokenBytesMax = 4096;
 constexpr int kRsaBitsMax = 4096;
 
 std::optional<std::vector<unsigned char>> from_base64(std::string_view text) {
-  if (text.size() > kTokenBytesMax) return std::nullopt;
+  if (text.empty() || text.size() > kTokenBytesMax) return std::nullopt;
   std::vector<unsigned char> bytes(text.size());
   std::size_t count = 0;
   // Encoders like to break lines.
