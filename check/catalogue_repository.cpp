@@ -61,15 +61,22 @@ void read_disks(db::Txn& txn, Catalogue& rows) {
   }
 }
 
+ImageRow image_from(const db::Cursor& row) {
+  return {row.get<ImageId>(0), row.get<UserId>(1),    row.get<DatastoreId>(2),
+          row.get<datastore::ImageState>(3), row.text(4), format_of(row.text(5)),
+          row.integer(6), row.get<JobId>(7)};
+}
+
 void read_images(db::Txn& txn, Catalogue& rows) {
   auto row = txn.query(
-      "SELECT id, user_id, datastore_id, state, source, format, size_mb, job_id FROM images");
-  while (row.next()) {
-    const auto id = row.get<ImageId>(0);
-    rows.images[id] = {id, row.get<UserId>(1), row.get<DatastoreId>(2),
-                       row.get<datastore::ImageState>(3), row.text(4), format_of(row.text(5)),
-                       row.integer(6), row.get<JobId>(7)};
-  }
+      "SELECT id, user_id, datastore_id, state, CASE type WHEN ? THEN '' ELSE source END, format, "
+      "size_mb, job_id FROM images",
+      datastore::ImageType::kBackup);
+  while (row.next()) rows.images[row.get<ImageId>(0)] = image_from(row);
+  auto part = txn.query(
+      "SELECT i.id, i.user_id, i.datastore_id, i.state, d.path, i.format, d.size_mb, i.job_id "
+      "FROM backup_disks d JOIN images i ON i.id = d.image_id");
+  while (part.next()) rows.backup_disks.push_back(image_from(part));
   auto point = txn.query("SELECT path FROM disk_snapshots");
   while (point.next()) rows.restore_points.insert(point.text(0));
 }

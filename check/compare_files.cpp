@@ -20,6 +20,7 @@ Names read_names(const Catalogue& rows, const Seen& seen) {
   for (const auto& [id, image] : rows.images) {
     if (!image.source.empty()) names.images[image.source] = &image;
   }
+  for (const ImageRow& part : rows.backup_disks) names.images[part.source] = &part;
   for (const DiskRow& disk : rows.disks) names.disks[disk.path] = &disk;
   for (const auto& [path, file] : seen.files) {
     if (!file.backing_path.empty() && names.named.contains(path))
@@ -102,20 +103,24 @@ void judge_size(const Catalogue& rows, Finding finding, const SeenFile& file, st
   findings.push_back(std::move(finding));
 }
 
-void judge_images(const Catalogue& rows, const Seen& seen, Findings& findings) {
-  for (const auto& [id, image] : rows.images) {
-    const bool is_whole = image.state == datastore::ImageState::kReady ||
-                          image.state == datastore::ImageState::kDisabled;
-    const auto file = seen.files.find(image.source);
-    if (!is_whole || file == seen.files.end() || rows.busy_images.contains(id)) continue;
-    const auto finding = about(Kind::kMissingFile, Severity::kWarning, image.source, file->second);
-    const std::string object = fmt::format("image {}", id);
-    if (file->second.is_missing) {
-      judge_missing(rows, finding, object, image.owner, findings);
-    } else {
-      judge_size(rows, finding, file->second, object, image.owner, image.size_mb, findings);
-    }
+void judge_image(const Catalogue& rows, const Seen& seen, const ImageRow& image,
+                 Findings& findings) {
+  const bool is_whole = image.state == datastore::ImageState::kReady ||
+                        image.state == datastore::ImageState::kDisabled;
+  const auto file = seen.files.find(image.source);
+  if (!is_whole || file == seen.files.end() || rows.busy_images.contains(image.id)) return;
+  const auto finding = about(Kind::kMissingFile, Severity::kWarning, image.source, file->second);
+  const std::string object = fmt::format("image {}", image.id);
+  if (file->second.is_missing) {
+    judge_missing(rows, finding, object, image.owner, findings);
+  } else {
+    judge_size(rows, finding, file->second, object, image.owner, image.size_mb, findings);
   }
+}
+
+void judge_images(const Catalogue& rows, const Seen& seen, Findings& findings) {
+  for (const auto& [id, image] : rows.images) judge_image(rows, seen, image, findings);
+  for (const ImageRow& part : rows.backup_disks) judge_image(rows, seen, part, findings);
 }
 
 /// A layer that a snapshot intends may not be there yet.
@@ -164,6 +169,8 @@ bool is_worked_on(const Catalogue& rows, const Unfinished& part) {
     // Of a failed snapshot a retry begins it anew.
     return rows.busy_images.contains(id) || image.state == datastore::ImageState::kLocked;
   }
+  for (const ImageRow& disk : rows.backup_disks)
+    if (disk.source == part.base) return rows.busy_images.contains(disk.id);
   const auto vm = vm_of_path(rows, part.base);
   return vm && rows.busy_vms.contains(*vm);
 }

@@ -109,6 +109,7 @@ struct Catalogue {
   std::map<VmId, VmRow> vms;
   std::vector<DiskRow> disks;
   std::map<ImageId, ImageRow> images;
+  std::vector<ImageRow> backup_disks;  ///< the files of images of type BACKUP, which have no other
   std::map<SnapshotId, SnapshotRow> snapshots;
   std::set<std::string> restore_points;  ///< layers of disks and images that rows name
   std::vector<HoldRow> holds;

@@ -14,7 +14,8 @@ class Looker {
   Looker(const DriverCatalogue& drivers, const Catalogue& rows, Progress& progress)
       : drivers_(drivers), rows_(rows), progress_(progress),
         steps_(static_cast<std::int64_t>(rows.hosts.size() + rows.datastores.size() +
-                                         rows.images.size() + rows.disks.size())) {
+                                         rows.images.size() + rows.backup_disks.size() +
+                                         rows.disks.size())) {
     seen_.began = rows.at;
   }
 
@@ -22,6 +23,7 @@ class Looker {
     for (const HostRow& host : rows_.hosts) look_at_host(host);
     for (const DatastoreRow& datastore : rows_.datastores) look_at_datastore(datastore);
     for (const auto& [id, image] : rows_.images) look_at_image(image);
+    for (const ImageRow& part : rows_.backup_disks) look_at_image(part);
     for (const DiskRow& disk : rows_.disks) look_at_disk(disk);
     return std::move(seen_);
   }

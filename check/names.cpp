@@ -44,6 +44,7 @@ std::set<std::string> named_paths(const Catalogue& rows) {
     if (!path.empty()) named.insert(path);
   };
   for (const auto& [id, image] : rows.images) add(image.source);
+  for (const ImageRow& part : rows.backup_disks) add(part.source);
   for (const auto& [id, snapshot] : rows.snapshots) {
     if (!snapshots::is_over(snapshot.phase)) add(snapshot.pin_path);
   }

@@ -114,6 +114,7 @@ void begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, const NewChange& a
   job.step = "change";
   job.args = ask.args;
   job.vm = vm.id;
+  job.image = ask.image;
   job.host = vm.host;
   job.datastore = vm.system_datastore;
   job.owner = ask.by;

@@ -24,19 +24,6 @@ using jobs::Work;
 constexpr Duration kDoubtPause{10'000};
 std::int64_t snapshot_of(const Job& job) { return std::stoll(job.args.get("SNAPSHOT")); }
 
-/// The layer that is written to from now on; a persistent disk's is its image's file.
-void go_on_with(db::Txn& txn, VmDisk& disk, const Layer& layer) {
-  disk.path = layer.path;
-  disk.format = layer.format;
-  disk.attributes.set("DRIVER", std::string(name_of(layer.format)));
-  auto image = datastore::find_image(txn, disk.image);
-  if (!disk.is_persistent || !image) return;
-  image->source = layer.path;
-  image->format = layer.format;
-  disk.attributes.set("SOURCE", layer.path);
-  datastore::save_image(txn, *image);
-}
-
 void save_settled(db::Txn& txn, VmDisk& disk) {
   disk.attributes.erase("DISK_SNAPSHOT_ACTIVE");
   disk.attributes.erase("DISK_SNAPSHOT_ID");
@@ -340,6 +327,18 @@ Result<Work> plan_delete(db::Txn& txn, const Job& job, const Tools& tools) {
 }
 
 }  // namespace
+
+void go_on_with(db::Txn& txn, VmDisk& disk, const Layer& layer) {
+  disk.path = layer.path;
+  disk.format = layer.format;
+  disk.attributes.set("DRIVER", std::string(name_of(layer.format)));
+  auto image = datastore::find_image(txn, disk.image);
+  if (!disk.is_persistent || !image) return;
+  image->source = layer.path;
+  image->format = layer.format;
+  disk.attributes.set("SOURCE", layer.path);
+  datastore::save_image(txn, *image);
+}
 
 std::string layer_path(const VmDisk& disk, std::int64_t snapshot) {
   constexpr std::string_view kMark = ".after-";

@@ -69,12 +69,20 @@ void close_history(db::Txn& txn, VmId vm, HistoryAction action) {
   });
 }
 
-/// The guest of a RUNNING or UNKNOWN VM stopped without our doing.
+/// States in which no job of ours starts or stops the guest.
+bool is_left_alone(LcmState lcm) {
+  return lcm == LcmState::kRunning || lcm == LcmState::kUnknown || lcm == LcmState::kBackup;
+}
+
+/// The guest of a VM that runs, may run or is being backed up stopped without our doing. A backup
+/// goes on with disks at rest.
 void stop_by_itself(db::Txn& txn, Vm& vm, StopReason reason, Instant at) {
   const Verdict verdict = judge(reason);
-  set_stand(vm, {VmState::kPoweroff, LcmState::kInit});
+  const bool is_backed_up = vm.lcm == LcmState::kBackup;
+  set_stand(vm, is_backed_up ? active(LcmState::kBackupPoweroff)
+                             : Stand{VmState::kPoweroff, LcmState::kInit});
   vm.rest_grade = verdict.grade;
-  vm.job = {};
+  if (!is_backed_up) vm.job = {};
   forget_system_snapshots(txn, vm);
   if (reason != StopReason::kShutdown) put_error(vm, txn.at(), std::string(words_for(reason)));
   save_vm(txn, vm);
@@ -149,7 +157,7 @@ void apply_off(db::Txn& txn, VmId id, StopReason reason, Instant at) {
     return;
   }
   if (vm->state != VmState::kActive) return;
-  if (vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown) {
+  if (is_left_alone(vm->lcm)) {
     return stop_by_itself(txn, *vm, reason, at);
   }
   const HaltRow* halt = find_halt_by_shutdown(vm->lcm);
@@ -210,7 +218,7 @@ void apply_host_lost(db::Txn& txn, VmId id, std::string_view host) {
   if (vm->state != VmState::kActive && !is_paused && !boots) return;
   const bool saves = is_saving(txn, *vm);
   const HaltRow* halt = is_paused || saves ? nullptr : find_halt_by_shutdown(vm->lcm);
-  const bool is_on = vm->lcm == LcmState::kRunning || vm->lcm == LcmState::kUnknown;
+  const bool is_on = is_left_alone(vm->lcm);
   const auto say_lost = [&] {
     put_error(*vm, txn.at(), fmt::format("its host {} was declared lost", host));
     save_vm(txn, *vm);

@@ -16,7 +16,8 @@ namespace neph::compute {
 /// The next look at its host tells.
 [[nodiscard]] bool is_in_doubt(const Vm& vm);
 
-/// The guest is off. A halt under way goes on; a guest that stopped by itself is POWEROFF. States
+/// The guest is off. A halt under way goes on; a guest that stopped by itself is POWEROFF, or
+/// BACKUP_POWEROFF while it is backed up. States
 /// in which a job of ours is about to settle the same thing are left to it.
 void apply_off(db::Txn& txn, VmId vm, hypervisor_driver::StopReason reason, Instant at);
 /// The guest runs: UNKNOWN, or one that somebody started by hand, becomes RUNNING.

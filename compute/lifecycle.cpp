@@ -240,6 +240,9 @@ constexpr std::array kChanges = std::to_array<ChangeRow>({
     {Change::kCreateSnapshot, kRunning, active(LcmState::kHotplugSnapshot)},
     {Change::kRevertSnapshot, kRunning, active(LcmState::kHotplugSnapshot)},
     {Change::kDeleteSnapshot, kRunning, active(LcmState::kHotplugSnapshot)},
+    {Change::kBackup, kRunning, active(LcmState::kBackup)},
+    {Change::kBackup, kOff, active(LcmState::kBackupPoweroff)},
+    {Change::kRestore, kOff, active(LcmState::kRestore)},
     {Change::kResize, rest(VmState::kInit), rest(VmState::kInit)},
     {Change::kResize, kPending, kPending},
     {Change::kResize, rest(VmState::kHold), rest(VmState::kHold)},
@@ -279,6 +282,8 @@ constexpr std::array kChangeNames = std::to_array<ChangeName>({
     {Change::kDeleteSnapshot, "snapshot-delete"},
     {Change::kResize, "resize"},
     {Change::kUpdateConf, "updateconf"},
+    {Change::kBackup, "backup"},
+    {Change::kRestore, "restore"},
 });
 
 /// A busy state leads back to the one state that it was entered from, so that recover knows it.
@@ -427,6 +432,7 @@ bool may_run(Stand stand) {
     case LcmState::kDiskSnapshot:
     case LcmState::kDiskSnapshotDelete:
     case LcmState::kDiskResize:
+    case LcmState::kBackup:
     case LcmState::kSaveStop:
     case LcmState::kSaveSuspend:
     case LcmState::kShutdown:

@@ -101,7 +101,7 @@ enum class Change {
   kAttachGroup, kDetachGroup,
   kCreateDiskSnapshot, kRevertDiskSnapshot, kDeleteDiskSnapshot,
   kCreateSnapshot, kRevertSnapshot, kDeleteSnapshot,
-  kResize, kUpdateConf,
+  kResize, kUpdateConf, kBackup, kRestore,
 };
 struct ChangeRow {
   Change change;

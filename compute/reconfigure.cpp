@@ -2,6 +2,7 @@
 #include <array>
 
 #include "access/quota.h"
+#include "compute/backups.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
 #include "compute/internal/changes.h"
@@ -15,7 +16,8 @@ namespace {
 
 /// Attributes that updateconf changes (OpenNebula 7.4). Others are refused by name.
 constexpr auto kConfigurable = std::to_array<std::string_view>(
-    {"OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL", "CONTEXT"});
+    {"OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL", "CONTEXT",
+     kBackupConfig});
 
 constexpr auto kCapacity = std::to_array<std::string_view>({"CPU", "VCPU", "MEMORY"});
 
@@ -108,6 +110,16 @@ void keep_own(const Vm& vm, text::Template& whole) {
   whole.set("CONTEXT", std::move(kept));
 }
 
+/// Of the last backup only the server writes.
+Result<void> keep_backup_config(const Vm& vm, const text::Template& ask, text::Template& whole) {
+  const auto* asked = whole.find_vector(kBackupConfig);
+  auto changed = changed_backup_config(vm, asked == nullptr ? text::Vector{} : *asked);
+  if (ask.has(kBackupConfig)) TRY(read_backup_config(changed));
+  whole.erase(kBackupConfig);
+  if (!changed.items().empty()) whole.set(kBackupConfig, std::move(changed));
+  return {};
+}
+
 Result<void> check_context(const std::vector<VmDisk>& disks, const text::Template& whole) {
   const auto is_context = [](const VmDisk& disk) { return disk.kind == DiskKind::kContext; };
   const bool has_disk = std::ranges::any_of(disks, is_context);
@@ -158,6 +170,7 @@ Result<void> VmService::update_conf(db::Txn& txn, const access::Actor& actor, Vm
                             "VM Template"));
   text::Template whole = merged(vm, ask, is_append);
   keep_own(vm, whole);
+  CHECK_OK(keep_backup_config(vm, ask, whole));
   Reading reading{txn, actor, settings_, whole, {}, {}};
   reading.fresh.disks = list_disks(txn, id);
   reading.fresh.nics = list_nics(txn, id);

@@ -75,6 +75,9 @@ constexpr auto kLcmNames = std::to_array<std::pair<LcmState, std::string_view>>(
     {LcmState::kDiskResize, "DISK_RESIZE"},
     {LcmState::kDiskResizePoweroff, "DISK_RESIZE_POWEROFF"},
     {LcmState::kDiskResizeUndeployed, "DISK_RESIZE_UNDEPLOYED"},
+    {LcmState::kBackup, "BACKUP"},
+    {LcmState::kBackupPoweroff, "BACKUP_POWEROFF"},
+    {LcmState::kRestore, "RESTORE"},
 });
 
 template <class Names, class State>

@@ -27,7 +27,7 @@ enum class LcmState {
   kDiskSnapshotPoweroff = 51, kDiskSnapshotRevertPoweroff = 52, kDiskSnapshotDeletePoweroff = 53,
   kDiskSnapshotSuspended = 54, kDiskSnapshotDeleteSuspended = 56, kDiskSnapshot = 57,
   kDiskSnapshotDelete = 59, kDiskResize = 62, kDiskResizePoweroff = 63,
-  kDiskResizeUndeployed = 64,
+  kDiskResizeUndeployed = 64, kBackup = 69, kBackupPoweroff = 70, kRestore = 71,
 };
 
 /// HISTORY/ACTION: what closed the record.

@@ -86,7 +86,7 @@ JobId enqueue_undefine(db::Txn& txn, const Vm& vm, HostId host) {
 std::vector<jobs::KindSpec> vm_job_kinds(Tools tools) {
   std::vector<jobs::KindSpec> kinds{deploy_kind(tools), halt_kind(tools),   sweep_kind(tools),
                                     save_kind(tools),   reboot_kind(tools), look_kind(tools),
-                                    undefine_kind(tools), migrate_kind(tools)};
+                                    undefine_kind(tools), migrate_kind(tools), restore_kind(tools)};
   for (auto more :
        {&hotplug_kinds, &disk_change_kinds, &disk_snapshot_kinds, &system_snapshot_kinds}) {
     for (auto& kind : more(tools)) kinds.push_back(std::move(kind));

@@ -87,12 +87,17 @@ class VmService {
   /// The guest runs on from a restore point; what came after it is gone.
   Result<void> revert_system_snapshot(db::Txn& txn, UserId by, VmId vm, std::int64_t snapshot);
   Result<void> delete_system_snapshot(db::Txn& txn, UserId by, VmId vm, std::int64_t snapshot);
+  /// Disks of a VM that is off become what a backup of it shows: one, or all that the backup has.
+  /// Each stays until all of them are copied. Refused while a snapshot reads one, and for a disk
+  /// that has disk snapshots. \returns the disks
+  Result<std::vector<DiskId>> restore(db::Txn& txn, UserId by, VmId vm, ImageId backup,
+                                      DiskId disk);
   /// CPU, VCPU, MEMORY of a VM that is off.
   enum class HostRoom { kEnforced, kIgnored };
   Result<void> resize(db::Txn& txn, const access::Actor& actor, VmId vm,
                       const text::Template& ask, HostRoom room);
   /// OS, FEATURES, INPUT, GRAPHICS, VIDEO, RAW, CPU_MODEL, CONTEXT: what a guest finds at its
-  /// next start.
+  /// next start. BACKUP_CONFIG: how it is backed up.
   Result<void> update_conf(db::Txn& txn, const access::Actor& actor, VmId vm,
                            const text::Template& ask, bool is_append);
 

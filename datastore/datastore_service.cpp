@@ -150,6 +150,9 @@ Result<DatastoreId> ImageService::allocate_datastore(db::Txn& txn, const access:
 
   datastore.type = TRY(type_from(ask.get("TYPE", "IMAGE_DS")));
   datastore.tm_mad = ask.get("TM_MAD");
+  // OpenNebula's templates of backup datastores have none; the files are plain files all the same.
+  const bool has_none = datastore.tm_mad.empty() || datastore.tm_mad == "-";
+  if (has_none && datastore.type == DatastoreType::kBackup) datastore.tm_mad = "local";
   if (datastore.tm_mad.empty()) return fail(Errc::kInvalid, "No TM_MAD in template");
   TRY(drivers_.datastore(datastore.tm_mad));
   datastore.ds_mad = ask.get("DS_MAD", "-");

@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 11> kStates{
 }  // namespace
 
 std::string_view name_of(ImageType type) {
+  if (type == ImageType::kBackup) return "BACKUP";
   for (const auto& [known, name] : kImageTypes) {
     if (known == type) return name;
   }

@@ -14,7 +14,6 @@
 /// Datastores and images as rows. Numbers are those of the wire (OpenNebula 7.4, states.md 3, 5).
 namespace neph::datastore {
 
-/// Of a backup datastore there is only the row: VMs are not backed up into it.
 enum class DatastoreType { kImage = 0, kSystem = 1, kFile = 2, kBackup = 3 };
 
 struct Datastore {
@@ -37,8 +36,10 @@ struct Datastore {
 
 enum class ImageType {
   kOs = 0, kCdrom = 1, kDatablock = 2, kKernel = 3, kRamdisk = 4, kContext = 5,
+  kBackup = 6,  ///< see datastore/backups.h
 };
 [[nodiscard]] std::string_view name_of(ImageType type);  ///< "OS", "CDROM" ...
+/// Of the types that people may choose: a backup is only made of a VM.
 [[nodiscard]] Result<ImageType> image_type_from(std::string_view name);
 
 /// What is stored. USED, USED_PERS and CLONE are not: they follow from who uses the image, see
@@ -61,7 +62,7 @@ struct Image {
   ImageState state = ImageState::kLocked;
   DatastoreId datastore;
   std::int64_t size_mb = 0;
-  std::string source;          ///< path of the file
+  std::string source;          ///< path of the file; of a backup what its paths begin with
   datastore_driver::Format format = datastore_driver::Format::kQcow2;
   std::string original_path;   ///< where it came from
   ImageId cloning;             ///< the image it is being cloned from

@@ -152,7 +152,7 @@ Result<ImageId> ImageService::clone(db::Txn& txn, const Actor& actor, ImageId so
       TRY(find_datastore(txn, datastore_id.is_set() ? datastore_id : source.datastore));
   const Datastore home = TRY(find_datastore(txn, source.datastore));
   CHECK_OK(check_rights(txn, actor, datastore));
-  if (is_file_type(source.type))
+  if (is_file_type(source.type) || source.type == ImageType::kBackup)
     return fail(Errc::kWrongState, "Image {} is a {}; only disks are cloned", source_id,
                 name_of(source.type));
   const ImageUse use = image_use(txn, source_id);

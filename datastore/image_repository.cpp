@@ -46,6 +46,9 @@ void touch(db::Txn& txn, const Image& image) {
   txn.touch(ObjectKind::kUser, image.owner);
   txn.touch(ObjectKind::kGroup, image.group);
   if (image.cloning.is_set()) txn.touch(ObjectKind::kImage, image.cloning);
+  if (image.type != ImageType::kBackup) return;
+  const auto vm = txn.value<VmId>("SELECT vm_id FROM backups WHERE image_id = ?", image.id);
+  if (vm) txn.touch(ObjectKind::kVm, *vm);
 }
 
 template <class T, class... Args>
@@ -132,8 +135,8 @@ void save_image(db::Txn& txn, const Image& image) {
 void delete_image_row(db::Txn& txn, ImageId id) {
   const auto image = find_image(txn, id);
   if (!image) return;
-  txn.exec("DELETE FROM images WHERE id = ?", id);
   touch(txn, *image);
+  txn.exec("DELETE FROM images WHERE id = ?", id);
 }
 
 void disown(db::Txn& txn, ImageId id) {

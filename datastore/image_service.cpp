@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-#include "datastore/disk_snapshots.h"
 #include "access/directory.h"
 #include "access/quota.h"
+#include "datastore/backups.h"
+#include "datastore/disk_snapshots.h"
 #include "datastore/internal/image_jobs.h"
 #include "datastore/internal/rows.h"
 #include "datastore/internal/rules.h"
@@ -45,6 +46,12 @@ Result<void> check_idle(db::Txn& txn, const Image& image, std::string_view what)
               name_of(image.state));
 }
 
+/// A backup is nothing but what its VM was.
+Result<void> check_no_backup(const Image& image, std::string_view what) {
+  if (image.type != ImageType::kBackup) return {};
+  return fail(Errc::kWrongState, "Image {} is a backup of a VM, which cannot {}", image.id, what);
+}
+
 bool is_open(db::Txn& txn, JobId id) {
   if (!id.is_set()) return false;
   const auto job = jobs::find(txn, id);
@@ -58,8 +65,13 @@ Result<void> ImageService::remove(db::Txn& txn, ImageId id) {
   const std::string users = users_of(image_use(txn, id));
   if (!users.empty())
     return fail(Errc::kWrongState, "Cannot delete image {}: it is {}", id, users);
+  if (const auto reader = jobs::find_claimant(txn, backup_resource(id)))
+    return fail(Errc::kWrongState, "Cannot delete image {}: job {} restores a VM from it", id,
+                *reader);
   const bool is_busy = is_open(txn, image.job);
-  if (image.state == ImageState::kDelete && is_busy) return {};
+  // A backup that was given up goes once its copies have stopped; until then no job is its own.
+  const bool is_going = is_busy || image.type == ImageType::kBackup;
+  if (image.state == ImageState::kDelete && is_going) return {};
   if (!is_busy) {
     start_deleting(txn, std::move(image));
     return {};
@@ -93,6 +105,7 @@ Result<void> ImageService::update(db::Txn& txn, const access::Actor& actor, Imag
 Result<void> ImageService::set_persistent(db::Txn& txn, ImageId id, bool is_persistent) {
   Image image = TRY(find_image(txn, id));
   if (image.is_persistent == is_persistent) return {};
+  CHECK_OK(check_no_backup(image, "be persistent"));
   CHECK_OK(check_unused(txn, image, "change the persistence of"));
   if (!list_disk_snapshots(txn, {id, {}, {}}).empty())
     return fail(Errc::kWrongState, "Image {} has snapshots: delete or flatten them first", id);
@@ -123,6 +136,7 @@ Result<void> ImageService::set_type(db::Txn& txn, ImageId id, const std::string&
   Image image = TRY(find_image(txn, id));
   const ImageType wanted = TRY(image_type_from(type));
   if (wanted == image.type) return {};
+  CHECK_OK(check_no_backup(image, "get another type"));
   CHECK_OK(check_unused(txn, image, "change the type of"));
   if (is_file_type(wanted) != is_file_type(image.type))
     return fail(Errc::kWrongState, "Image {} is a {}, which cannot become a {}", id,

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "datastore/backups.h"
 #include "datastore/disk_snapshots.h"
 #include "datastore/image_service.h"
 #include "datastore/internal/image_jobs.h"
@@ -32,6 +33,19 @@ Next settle_deleted(db::Txn& txn, const Job& job, const Result<void>& removed) {
   return jobs::failed(removed.error());
 }
 
+/// A backup has a file for each disk, also one that a copy which was given up has left.
+std::vector<std::string> files_of(db::Txn& txn, const Image& image) {
+  std::vector<std::string> files{image.source};
+  for (const auto& each : list_disk_snapshots(txn, {image.id, {}, {}})) files.push_back(each.path);
+  const auto backup = find_backup(txn, image.id);
+  if (!backup) return files;
+  for (const BackupDisk& disk : backup->disks) {
+    files.push_back(disk.path);
+    files.push_back(disk.path + ".part");
+  }
+  return files;
+}
+
 Result<Work> plan_delete(db::Txn& txn, const DriverCatalogue& drivers, const Job& job) {
   const auto bench = find_bench(txn, drivers, job);
   if (!bench) {
@@ -44,8 +58,7 @@ Result<Work> plan_delete(db::Txn& txn, const DriverCatalogue& drivers, const Job
     return settle_deleted(txn, job, removed);
   };
   if (!owns_file(bench->datastore, bench->image)) return Work{nullptr, settle};
-  std::vector<std::string> files{bench->image.source};
-  for (const auto& each : list_disk_snapshots(txn, {job.image, {}, {}})) files.push_back(each.path);
+  const auto files = files_of(txn, bench->image);
   return Work{[driver = bench->driver, files](Progress&) -> Result<void> {
                 for (const auto& file : files) CHECK_OK(driver->ensure_deleted(file));
                 return {};
@@ -134,6 +147,9 @@ Result<JobId> ImageService::verify(db::Txn& txn, const access::Actor& actor, Ima
   const Image image = TRY(find_image(txn, id));
   const ImageUse use = image_use(txn, id);
   const ImageState shown = shown_state(image, use);
+  if (image.type == ImageType::kBackup)
+    return fail(Errc::kWrongState, "Image {} is a backup of several files; single images are "
+                "verified", id);
   if (shown == ImageState::kUsedPersistent)
     return fail(Errc::kWrongState, "Image {} cannot be verified: VM {} is writing to it", id,
                 use.vms.front());

@@ -143,13 +143,6 @@ Result<Plan> plan_request(db::Txn& txn, const Request& ask) {
   return plan;
 }
 
-/// A capture that is under way, or that has failed and left a layer on the disk.
-bool is_busy(const Snapshot& snapshot) {
-  if (snapshot.phase == Phase::kArmed) return false;
-  if (snapshot.phase == Phase::kFailed) return snapshot.pin != PinKind::kNone;
-  return !is_over(snapshot.phase);
-}
-
 bool is_same(const Snapshot& first, const Part& part, const access::Actor& actor,
              const Request& ask) {
   return first.owner == actor.user && first.image_name == part.name && first.fires == ask.when;
@@ -159,7 +152,7 @@ bool is_same(const Snapshot& first, const Part& part, const access::Actor& actor
 Result<bool> is_repeated(const Snapshot& other, const Part& part, const access::Actor& actor,
                          const Request& ask) {
   if (ask.kind == Kind::kHot) {
-    if (!is_busy(other)) return false;
+    if (!is_capturing(other)) return false;
     return fail(Errc::kConflict, "disk {} of VM {} is being saved already: snapshot {} is {}",
                 part.disk.id, ask.vm, other.id, name_of(other.phase));
   }
@@ -414,9 +407,8 @@ void note_on_armed(db::Txn& txn, VmId vm, DiskId disk, const std::string& what) 
 }  // namespace
 
 void SnapshotService::note_revert(db::Txn& txn, VmId vm, DiskId disk,
-                                  std::int64_t restore_point) {
-  note_on_armed(txn, vm, disk,
-                fmt::format("the disk was taken back to its disk snapshot {}", restore_point));
+                                  std::string_view to_what) {
+  note_on_armed(txn, vm, disk, fmt::format("the disk was taken back {}", to_what));
 }
 
 void SnapshotService::note_system_revert(db::Txn& txn, VmId vm, std::int64_t restore_point) {

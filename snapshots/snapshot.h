@@ -49,7 +49,7 @@ struct Snapshot {
   GroupId group;
   VmId vm;
   DiskId disk;
-  ImageId image;
+  ImageId image;              ///< several of a backup have the same
   std::string image_name;
   DatastoreId datastore;
   Kind kind = Kind::kHot;
@@ -78,6 +78,9 @@ struct Snapshot {
 [[nodiscard]] std::vector<Snapshot> list_set(db::Txn& txn, SnapshotId set);
 [[nodiscard]] std::vector<Snapshot> list_open_of_disk(db::Txn& txn, VmId vm, DiskId disk);
 [[nodiscard]] std::optional<Snapshot> find_by_image(db::Txn& txn, ImageId image);
+/// One that still works for it.
+[[nodiscard]] std::optional<Snapshot> find_open_by_image(db::Txn& txn, ImageId image);
+[[nodiscard]] std::vector<Snapshot> list_by_image(db::Txn& txn, ImageId image);
 /// What copies into a datastore, begun or about to begin, have been promised; one not counted.
 [[nodiscard]] Bytes reserved_in(db::Txn& txn, DatastoreId datastore, SnapshotId but);
 SnapshotId insert_snapshot(db::Txn& txn, Snapshot snapshot);

@@ -92,6 +92,17 @@ std::optional<Snapshot> find_by_image(db::Txn& txn, ImageId image) {
   return std::move(found.back());
 }
 
+std::optional<Snapshot> find_open_by_image(db::Txn& txn, ImageId image) {
+  auto found = list_where(txn, "image_id = ? AND phase NOT IN (?, ?, ?)", image, Phase::kReady,
+                          Phase::kCancelled, Phase::kDiscarded);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.back());
+}
+
+std::vector<Snapshot> list_by_image(db::Txn& txn, ImageId image) {
+  return list_where(txn, "image_id = ?", image);
+}
+
 Bytes reserved_in(db::Txn& txn, DatastoreId datastore, SnapshotId but) {
   return Bytes{txn.value<std::int64_t>("SELECT CAST(TOTAL(bytes_total) AS INTEGER) FROM snapshots "
                                        "WHERE datastore_id = ? AND id <> ? AND phase IN (?, ?)",

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_job.h"
 #include "snapshots/internal/moment.h"
 #include "snapshots/internal/records.h"
 
@@ -40,6 +41,8 @@ void leave_set(db::Txn& txn, const Snapshot& snapshot) {
   jobs::hurry(txn, snapshot.job);
 }
 
+}  // namespace
+
 Result<void> give_up(db::Txn& txn, Snapshot snapshot, Phase end) {
   if (is_over(snapshot.phase))
     return fail(Errc::kWrongState, "snapshot {} is {}", snapshot.id, name_of(snapshot.phase));
@@ -68,6 +71,8 @@ Result<void> give_up(db::Txn& txn, Snapshot snapshot, Phase end) {
   save_snapshot(txn, snapshot);
   return {};
 }
+
+namespace {
 
 /// Back to work: LOCKED again, without the error.
 Snapshot revive(db::Txn& txn, Snapshot snapshot, Phase phase) {
@@ -102,6 +107,8 @@ void retry_pin(db::Txn& txn, const Snapshot& failed) {
 
 Result<void> SnapshotService::cancel(db::Txn& txn, SnapshotId id) {
   const Snapshot snapshot = TRY(find_snapshot(txn, id));
+  // The disks of a backup are worth nothing without each other.
+  if (is_backup(txn, snapshot)) return snapshots::cancel_backup(txn, snapshot.image);
   if (!is_over(snapshot.phase) && is_all_that_is_left(txn, snapshot))
     return fail(Errc::kWrongState,
                 "VM {} has ended and its disk {} is kept for snapshot {} alone: discard the "
@@ -116,11 +123,15 @@ Result<void> SnapshotService::discard(db::Txn& txn, SnapshotId id, const std::st
   if (image_name != (image ? image->name : snapshot.image_name))
     return fail(Errc::kInvalid, "snapshot {} makes image {}, whose name is not \"{}\"", id,
                 snapshot.image, image_name);
+  if (is_backup(txn, snapshot)) return snapshots::cancel_backup(txn, snapshot.image);
   return give_up(txn, snapshot, Phase::kDiscarded);
 }
 
 Result<void> SnapshotService::retry(db::Txn& txn, SnapshotId id) {
   const Snapshot snapshot = TRY(find_snapshot(txn, id));
+  if (snapshot.phase == Phase::kFailed && is_backup(txn, snapshot))
+    return fail(Errc::kWrongState, "snapshot {} belongs to a backup, which ends with it: back up "
+                "VM {} again", id, snapshot.vm);
   if (snapshot.phase == Phase::kWaiting) {
     jobs::hurry(txn, snapshot.job);
     return {};
@@ -156,6 +167,7 @@ Result<void> SnapshotService::capture(db::Txn& txn, SnapshotId id) {
 
 Result<void> SnapshotService::cancel_by_image(db::Txn& txn, ImageId image) {
   const auto snapshot = find_by_image(txn, image);
+  if (snapshot && is_backup(txn, *snapshot)) return snapshots::cancel_backup(txn, image);
   if (!snapshot || is_over(snapshot->phase))
     return fail(Errc::kNotFound, "no snapshot is making image {}", image);
   return cancel(txn, snapshot->id);

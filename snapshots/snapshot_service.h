@@ -58,18 +58,27 @@ class SnapshotService {
   /// one.image.delete of an image: cancel for one that a snapshot is making, else kNotFound.
   Result<void> cancel_by_image(db::Txn& txn, ImageId image);
 
+  /// All disks of a VM that its BACKUP_CONFIG means, at one instant, into one image of type BACKUP
+  /// of the VM's owner; unset: the datastore of the last backup. The VM shows BACKUP until the
+  /// image is READY; when one disk fails, all of it is given up. Right ADMIN VM: the caller's
+  /// business; USE DATASTORE and the quota of the VM's owner are checked here.
+  Result<ImageId> back_up(db::Txn& txn, const access::Actor& actor, VmId vm,
+                          DatastoreId datastore);
+  /// The VM is as it was before at once; what was copied goes. kWrongState: there is no backup.
+  Result<void> cancel_backup(db::Txn& txn, VmId vm);
+
   /// Does again what a failed snapshot.* job was for. \pre job.state is kFailed
   /// \returns the job that works on it now; kWrongState where it is settled already
   Result<JobId> retry_job(db::Txn& txn, const jobs::Job& job);
   /// Asks an open snapshot.* job to stop: cancels the snapshots that it works on.
   /// \returns what cancel() refuses, kWrongState for what only cleans up
   Result<void> cancel_job(db::Txn& txn, const jobs::Job& job);
-  /// A disk was taken back to a restore point: what is armed on it says so.
-  void note_revert(db::Txn& txn, VmId vm, DiskId disk, std::int64_t restore_point);
+  /// A disk was taken back "to its disk snapshot 3", "to backup 7": what is armed on it says so.
+  void note_revert(db::Txn& txn, VmId vm, DiskId disk, std::string_view to_what);
   /// The same of all disks of a VM, which was taken back to a system snapshot.
   void note_system_revert(db::Txn& txn, VmId vm, std::int64_t restore_point);
 
-  /// snapshot.pin, snapshot.copy, snapshot.undo.
+  /// snapshot.pin, snapshot.copy, snapshot.undo, snapshot.backup.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 
  private:

@@ -1,4 +1,5 @@
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_job.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/set.h"
 #include "snapshots/snapshot_service.h"
@@ -45,6 +46,10 @@ void abandon(db::Txn& txn, const Job& job, const Error& error) {
 }  // namespace
 
 Result<JobId> SnapshotService::retry_job(db::Txn& txn, const Job& job) {
+  if (job.kind == "snapshot.backup")
+    return fail(Errc::kWrongState,
+                "job {} ({}) cannot be tried again: its instant is over; back up VM {} again",
+                job.id, job.kind, job.vm);
   for (const Snapshot& snapshot : list_worked_on(txn, job)) {
     if (snapshot.phase == Phase::kFailed) {
       CHECK_OK(retry(txn, snapshot.id));
@@ -64,6 +69,7 @@ Result<void> SnapshotService::cancel_job(db::Txn& txn, const Job& job) {
     return fail(Errc::kWrongState,
                 "job {} ({}) cannot be cancelled: it cleans up, since snapshot {} was given up",
                 job.id, job.kind, job.snapshot);
+  if (job.kind == "snapshot.backup") return jobs::ask_cancel(txn, job.id);
   if (job.step == "unpin")
     return fail(Errc::kWrongState,
                 "job {} ({}) cannot be cancelled: image {} is READY, only its layer is still being "
@@ -79,6 +85,7 @@ std::vector<jobs::KindSpec> SnapshotService::job_kinds() const {
   const Toolbox tools{settings_, vms_.drivers()};
   std::vector<jobs::KindSpec> kinds{pin_job(tools), copy_job(tools), undo_job(tools)};
   for (auto& kind : kinds) kind.abandon = &abandon;
+  kinds.push_back(backup_job());
   return kinds;
 }
 

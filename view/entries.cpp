@@ -4,6 +4,7 @@
 
 #include "access/groups.h"
 #include "compute/disk_tree.h"
+#include "datastore/backups.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
 #include "view/internal/blocks.h"
@@ -105,6 +106,8 @@ Result<EntryPtr> read_image(db::Txn& txn, ImageId id) {
   facts.use = datastore::image_use(txn, id);
   facts.names = names_of(txn, facts.image.owner, facts.image.group);
   facts.restore_points = restore_points_of(txn, {id, {}, {}});
+  if (const auto backup = datastore::find_backup(txn, id))
+    for (const auto& disk : backup->disks) facts.backup_disks.push_back(disk.id);
   facts.lock = access::find_lock(txn, Resource::kImage, id.value);
   facts.datastore_name = TRY(datastore::find_datastore(txn, facts.image.datastore)).name;
   return entry_of(datastore::subject_of(facts.image), image_xml(facts));
@@ -173,6 +176,7 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
   facts.names = names_of(txn, facts.vm.owner, facts.vm.group);
   facts.schedule = compute::list_schedule(txn, id);
   facts.system_snapshots = compute::list_system_snapshots(txn, id);
+  facts.backups = datastore::list_backups_of(txn, id);
   for (const auto& disk : facts.disks) {
     auto points = restore_points_of(txn, compute::tree_of(disk));
     if (!points.snapshots.empty()) facts.restore_points[disk.id] = std::move(points);

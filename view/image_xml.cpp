@@ -14,13 +14,14 @@ text::Template shown_attributes(const datastore::Image& image) {
   return shown;
 }
 
-/// Backups do not exist here; the schema wants the elements.
-void write_snapshots(text::XmlWriter& xml, const RestorePoints& points) {
+/// A backup is whole, so there are no increments; the schema wants the element.
+void write_snapshots(text::XmlWriter& xml, const ImageFacts& facts) {
   xml.open("SNAPSHOTS");
-  write_restore_points(xml, points, {});
+  write_restore_points(xml, facts.restore_points, {});
   xml.close();
   xml.empty("BACKUP_INCREMENTS");
-  xml.empty("BACKUP_DISK_IDS");
+  if (facts.backup_disks.empty()) return xml.empty("BACKUP_DISK_IDS");
+  xml.ids("BACKUP_DISK_IDS", numbers_of(facts.backup_disks));
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ std::string image_xml(const ImageFacts& facts) {
   xml.ids("CLONES", numbers_of(facts.use.clones));
   xml.ids("APP_CLONES", {});
   xml.attributes("TEMPLATE", shown_attributes(image));
-  write_snapshots(xml, facts.restore_points);
+  write_snapshots(xml, facts);
   xml.close();
   return xml.take();
 }

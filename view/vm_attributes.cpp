@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "compute/backups.h"
+
 namespace neph::view {
 namespace {
 
@@ -93,6 +95,7 @@ text::Vector shown_snapshot(const compute::SystemSnapshot& snapshot, compute::Lc
 
 text::Template shown_attributes(const VmFacts& facts) {
   text::Template shown = facts.vm.attributes;
+  shown.erase(compute::kBackupConfig);  // stands in BACKUPS
   inherit_capacity(shown, facts.vm);
   inherit_uuid(shown, facts.vm.uuid);
   if (!facts.history.empty()) shown.set("TM_MAD_SYSTEM", facts.history.back().tm_mad);

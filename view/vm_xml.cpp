@@ -1,5 +1,6 @@
 #include "view/internal/documents.h"
 
+#include "compute/backups.h"
 #include "view/internal/blocks.h"
 
 namespace neph::view {
@@ -118,10 +119,11 @@ void write_monitoring(text::XmlWriter& xml, const Vm& vm) {
   xml.attributes("MONITORING", shown);
 }
 
-void write_backups(text::XmlWriter& xml) {
+void write_backups(text::XmlWriter& xml, const VmFacts& facts) {
   xml.open("BACKUPS");
-  xml.empty("BACKUP_CONFIG");
-  xml.empty("BACKUP_IDS");
+  xml.vector("BACKUP_CONFIG", compute::shown_backup_config(facts.vm));
+  if (facts.backups.empty()) xml.empty("BACKUP_IDS");
+  else xml.ids("BACKUP_IDS", numbers_of(facts.backups));
   xml.close();
 }
 
@@ -148,7 +150,7 @@ VmDocument vm_xml(const VmFacts& facts) {
     write_restore_points(xml, points, disk);
     xml.close();
   }
-  write_backups(xml);
+  write_backups(xml, facts);
   xml.close();
   const Span older = older_of(history);
   return {xml.take(), older, monitoring, std::move(history)};

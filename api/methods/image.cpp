@@ -97,8 +97,8 @@ Result<ImageId> clone_image(Call& call, const CloneImage& ask) {
 
 /// An image that a snapshot is making goes by withdrawing the snapshot.
 Result<ImageId> delete_image(Call& call, const DeleteImage& ask) {
-  const auto snapshot = snapshots::find_by_image(call.txn(), ask.image);
-  if (snapshot && !snapshots::is_over(snapshot->phase)) {
+  const auto snapshot = snapshots::find_open_by_image(call.txn(), ask.image);
+  if (snapshot) {
     CHECK_OK(call.services().snapshots.cancel_by_image(call.txn(), ask.image));
   } else {
     CHECK_OK(call.services().images.remove(call.txn(), ask.image));
@@ -125,8 +125,7 @@ Result<ImageId> make_persistent(Call& call, const SwitchImage& ask) {
 }
 
 Result<ImageId> enable_image(Call& call, const SwitchImage& ask) {
-  const auto snapshot = snapshots::find_by_image(call.txn(), ask.image);
-  if (snapshot && !snapshots::is_over(snapshot->phase)) {
+  if (const auto snapshot = snapshots::find_open_by_image(call.txn(), ask.image)) {
     return fail(Errc::kWrongState, "Image {} has no content yet: snapshot {} is {}", ask.image,
                 snapshot->id, snapshots::name_of(snapshot->phase));
   }

@@ -14,17 +14,17 @@ struct Missing {
 // What OpenNebula 7.4 has and nothing here stands behind. It is told to callers as it stands here,
 // and listed in docs/compatibility.md.
 constexpr auto kMissing = std::to_array<Missing>({
-    {"Backups are not made; one.vm.disksaveas and neph.snapshot.create save disks.",
+    {"There are no backup jobs; one.vm.backup backs up a VM.",
      "one.backupjob.allocate one.backupjob.backup one.backupjob.cancel one.backupjob.chmod "
      "one.backupjob.chown one.backupjob.delete one.backupjob.info one.backupjob.lock "
      "one.backupjob.priority one.backupjob.rename one.backupjob.retry one.backupjob.schedadd "
      "one.backupjob.scheddelete one.backupjob.schedupdate one.backupjob.unlock "
-     "one.backupjob.update one.vm.backup one.vm.backupcancel one.vm.restore"},
+     "one.backupjob.update"},
     {"There is no optimizer of clusters: VMs are placed one by one.",
      "one.cluster.optimize one.cluster.plandelete one.cluster.planexecute"},
     {"Network templates, which rules for VLANs are about, are not served.",
      "one.group.vlan"},
-    {"Can only restore images of type BACKUP, and none are made here.",
+    {"Only VMs are restored from their backups: one.vm.restore.",
      "one.image.restore"},
     {"Marketplaces are not served; images are made from a path.",
      "one.market.allocate one.market.allocatedb one.market.chmod one.market.chown "

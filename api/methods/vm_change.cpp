@@ -126,7 +126,8 @@ Result<std::int64_t> create_disk_snapshot(Call& call, const CreateDiskSnapshot& 
 Result<VmId> revert_disk_snapshot(Call& call, const OnDiskSnapshot& ask) {
   CHECK_OK(call.services().vms.revert_disk_snapshot(call.txn(), call.actor().user, ask.vm,
                                                     ask.disk, ask.snapshot));
-  call.services().snapshots.note_revert(call.txn(), ask.vm, ask.disk, ask.snapshot);
+  call.services().snapshots.note_revert(call.txn(), ask.vm, ask.disk,
+                                        fmt::format("to its disk snapshot {}", ask.snapshot));
   return ask.vm;
 }
 

@@ -49,6 +49,7 @@ struct NewChange {
   std::string kind;   ///< of the job; its first step is "change"
   text::Template args;
   UserId by;
+  ImageId image = {};  ///< that it reads
 };
 void begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, const NewChange& ask);
 
@@ -81,6 +82,9 @@ void remove_nic(db::Txn& txn, const VmNic& nic);
 void add_layers(db::Txn& txn, const VmDisk& disk, std::vector<std::string>& files);
 /// The disk's size, charged to whom it belongs; VM and disk are saved by the caller.
 void set_size(db::Txn& txn, Vm& vm, VmDisk& disk, std::int64_t size_mb);
+/// The layer that is written to from now on; a persistent disk's is its image's file. The disk is
+/// saved by the caller.
+void go_on_with(db::Txn& txn, VmDisk& disk, const datastore_driver::Layer& layer);
 /// The layer that is written to after a restore point of that number.
 [[nodiscard]] std::string layer_path(const VmDisk& disk, std::int64_t snapshot);
 /// Makes a disk's file as prolog does.
@@ -106,5 +110,6 @@ inline constexpr std::string_view kFile = "FILE";
 [[nodiscard]] std::vector<jobs::KindSpec> disk_change_kinds(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> disk_snapshot_kinds(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> system_snapshot_kinds(Tools tools);
+[[nodiscard]] jobs::KindSpec restore_kind(Tools tools);
 
 }  // namespace neph::compute::internal

@@ -6,6 +6,7 @@
 #include "datastore/image_service.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_job.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/unpin.h"
 
@@ -82,6 +83,19 @@ jobs::Next pause(db::Txn& txn, const jobs::Job& job, Duration length, const std:
   return jobs::again(length, reason);
 }
 
+bool is_part_of_backup(db::Txn& txn, const jobs::Job& job) {
+  const auto snapshot = find_snapshot(txn, job.snapshot);
+  return snapshot && is_backup(txn, *snapshot);
+}
+
+/// A VM does not stay in BACKUP until somebody makes room.
+jobs::Next lack_space(db::Txn& txn, const jobs::Job& job, Duration length,
+                      const std::string& reason) {
+  if (is_part_of_backup(txn, job))
+    return fail_copy(txn, job, "copying", {Errc::kExhausted, reason, {}});
+  return pause(txn, job, length, reason);
+}
+
 struct Room {
   Bytes needed;
   Bytes free;
@@ -109,6 +123,8 @@ Result<Room> measure(const CopyPlan& plan) {
 jobs::Next settle_space(db::Txn& txn, const jobs::Job& job, const std::string& datastore,
                         const Result<Room>& room) {
   if (is_cancelling(txn, job)) return jobs::cancelled();
+  if (!room && job.attempt + 1 >= kCopyAttemptsMax && is_part_of_backup(txn, job))
+    return fail_copy(txn, job, "copying", room.error());
   if (!room)
     return pause(txn, job, jobs::pause_after(job.attempt),
                  fmt::format("waiting for datastore {}: {}", datastore, room.error().text()));
@@ -118,11 +134,11 @@ jobs::Next settle_space(db::Txn& txn, const jobs::Job& job, const std::string& d
   const Bytes reserved = reserved_in(txn, snapshot->datastore, snapshot->id);
   if (room->needed + reserved > room->free) {
     save_snapshot(txn, *snapshot);
-    return pause(txn, job, kSpacePause,
-                 fmt::format("waiting for space: needs {} MB, {} MB free in datastore {}, {} MB of "
-                             "them for other copies",
-                             room->needed.megabytes_up(), room->free.value / 1048576, datastore,
-                             reserved.megabytes_up()));
+    return lack_space(txn, job, kSpacePause,
+                      fmt::format("waiting for space: needs {} MB, {} MB free in datastore {}, "
+                                  "{} MB of them for other copies",
+                                  room->needed.megabytes_up(), room->free.value / 1048576,
+                                  datastore, reserved.megabytes_up()));
   }
   snapshot->bytes_total = room->needed;
   mark_waiting(txn, *snapshot, "waiting for a copy slot");
@@ -144,9 +160,9 @@ Result<jobs::Work> plan_full(db::Txn& txn, const jobs::Job& job) {
   if (is_cancelling(txn, job)) return jobs::at_once(jobs::cancelled());
   if (job.attempt > 0) return jobs::at_once(jobs::go("space"));
   const auto snapshot = TRY(find_snapshot(txn, job.snapshot));
-  return jobs::at_once(pause(txn, job, kFullPause,
-                             fmt::format("waiting for space: datastore {} is full",
-                                         snapshot.datastore)));
+  return jobs::at_once(lack_space(txn, job, kFullPause,
+                                  fmt::format("waiting for space: datastore {} is full",
+                                              snapshot.datastore)));
 }
 
 void make_ready(db::Txn& txn, Snapshot snapshot, const CopyProof& proof) {
@@ -159,6 +175,8 @@ void make_ready(db::Txn& txn, Snapshot snapshot, const CopyProof& proof) {
   save_snapshot(txn, snapshot);
   auto image = datastore::find_image(txn, snapshot.image);
   NEPH_ASSERT(image.has_value());
+  if (image->type == datastore::ImageType::kBackup)
+    return add_to_backup(txn, *image, snapshot, proof);
   image->state = datastore::ImageState::kReady;
   image->size_mb = datastore::to_mb(proof.virtual_size);
   image->sha256 = proof.sha256;
@@ -225,7 +243,7 @@ Result<jobs::Work> plan_copy(const Toolbox& tools, db::Txn& txn, const jobs::Job
   save_snapshot(txn, plan.snapshot);
   return jobs::work<CopyProof>(
       [plan, rate = tools.settings.copy_rate_max](Progress& progress) {
-        const Layer target{partial_path_of(plan.image), plan.image.format};
+        const Layer target{partial_path_of(plan.image, plan.snapshot.disk), plan.image.format};
         return plan.driver->ensure_copied(plan.source, target, rate, progress);
       },
       [](db::Txn& settling, const jobs::Job& now, Result<CopyProof> proof) {
@@ -239,7 +257,9 @@ Result<jobs::Work> plan_publish(const Toolbox& tools, db::Txn& txn, const jobs::
   const auto plan = TRY(read_plan(tools, txn, job));
   return jobs::Work{
       [plan](Progress&) {
-        return plan.driver->ensure_published(partial_path_of(plan.image), plan.image.source);
+        const DiskId disk = plan.snapshot.disk;
+        return plan.driver->ensure_published(partial_path_of(plan.image, disk),
+                                             target_path_of(plan.image, disk));
       },
       [](db::Txn& settling, const jobs::Job& now, Result<void> outcome) -> jobs::Next {
         if (is_cancelling(settling, now)) return jobs::cancelled();

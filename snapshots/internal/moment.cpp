@@ -14,6 +14,7 @@ Moment moment_of_active(LcmState lcm) {
     case LcmState::kHotplug:
     case LcmState::kHotplugNic:
     case LcmState::kDiskResize:
+    case LcmState::kBackup:
       return Moment::kRunning;
     case LcmState::kUnknown:
       return Moment::kUnknown;
@@ -33,6 +34,7 @@ Moment moment_of_active(LcmState lcm) {
     case LcmState::kBootUndeployFailure:
     case LcmState::kPrologFailure:
     case LcmState::kPrologUndeployFailure:
+    case LcmState::kBackupPoweroff:
       return Moment::kAtRest;
     case LcmState::kEpilogStop:
     case LcmState::kEpilogStopFailure:

@@ -5,6 +5,7 @@
 #include "compute/host.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_job.h"
 #include "snapshots/internal/moment.h"
 #include "snapshots/internal/pin_at_rest.h"
 #include "snapshots/internal/records.h"
@@ -24,6 +25,7 @@ constexpr Duration kForever{365LL * 86'400'000};
 constexpr Duration kReleaseWait{60'000};
 constexpr Duration kAgentPause{500};
 constexpr int kPinAttempts = 6;
+constexpr int kStopAttempts = 10;
 constexpr std::string_view kLastError = "LAST_ERROR";
 
 /// What stands in the way of the instant, and whom to ask to wake us.
@@ -105,7 +107,9 @@ Result<jobs::Work> plan_await(db::Txn& txn, const jobs::Job& job) {
     for (const Snapshot& snapshot : set) mark_waiting(txn, snapshot, other->reason);
     return jobs::at_once(jobs::wait_for(other->key, other->deadline, other->reason));
   }
-  for (const Snapshot& snapshot : set) CHECK_OK(check_rights_again(txn, snapshot));
+  // A backup is begun at once, by who may even back up what is not his.
+  if (!is_backup(txn, set.front()))
+    for (const Snapshot& snapshot : set) CHECK_OK(check_rights_again(txn, snapshot));
   for (Snapshot& snapshot : set) {
     snapshot.phase = Phase::kPinning;
     snapshot.reason.clear();
@@ -188,6 +192,12 @@ void forget_intent(db::Txn& txn, const jobs::Job& job) {
   }
 }
 
+/// A VM does not stay in BACKUP for as long as its guest is neither running nor off.
+bool is_of_backup(db::Txn& txn, const jobs::Job& job) {
+  const auto set = list_set(txn, job.snapshot);
+  return !set.empty() && is_backup(txn, set.front());
+}
+
 jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error) {
   switch (error.code) {
     case Errc::kInvalid:
@@ -196,15 +206,16 @@ jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error
     // The guest has stopped, or does so this moment; its state will tell.
     case Errc::kWrongState:
     case Errc::kNotFound:
+      if (job.attempt + 1 >= kStopAttempts && is_of_backup(txn, job)) break;
       return jobs::again(jobs::pause_after(job.attempt), error.text());
     default:
       if (error.code == Errc::kUnavailable || job.attempt + 1 < kPinAttempts)
         return retry_members(txn, job, "pinning", error);
-      text::Template args = job.args;
-      args.set(kLastError, error.text());
-      jobs::save_args(txn, job.id, args);
-      return jobs::go("doubt");
   }
+  text::Template args = job.args;
+  args.set(kLastError, error.text());
+  jobs::save_args(txn, job.id, args);
+  return jobs::go("doubt");
 }
 
 /// Pinning has failed again and again. Only when no overlay has come of it may it fail for good;

@@ -2,8 +2,10 @@
 
 #include "access/directory.h"
 #include "base/log.h"
+#include "datastore/backups.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_job.h"
 
 namespace neph::snapshots {
 namespace {
@@ -36,7 +38,13 @@ std::string overlay_path_of(const compute::VmDisk& disk, SnapshotId set) {
 std::string shared_path_of(const compute::VmDisk& disk, SnapshotId set) {
   return fmt::format("{}.pin-{}", disk.path, set);
 }
-std::string partial_path_of(const datastore::Image& image) { return image.source + ".part"; }
+std::string target_path_of(const datastore::Image& image, DiskId disk) {
+  const bool is_backup = image.type == datastore::ImageType::kBackup;
+  return is_backup ? datastore::backup_path_of(image, disk) : image.source;
+}
+std::string partial_path_of(const datastore::Image& image, DiskId disk) {
+  return target_path_of(image, disk) + ".part";
+}
 
 namespace {
 
@@ -70,6 +78,8 @@ Result<void> check_rights_again(db::Txn& txn, const Snapshot& snapshot) {
 }
 
 void save_provenance(db::Txn& txn, datastore::Image image, const Snapshot& snapshot) {
+  // Of a backup it is written for all disks at once, at the end.
+  if (image.type == datastore::ImageType::kBackup) return;
   image.attributes.set("SNAPSHOT", provenance_of(snapshot));
   datastore::save_image(txn, image);
 }
@@ -121,13 +131,22 @@ void enqueue_copy(db::Txn& txn, Snapshot snapshot) {
 void drop(db::Txn& txn, Snapshot snapshot, Phase end) {
   mark_disk(txn, snapshot, SaveAs::kGone);
   datastore::release_hold(txn, snapshot.id);
-  if (datastore::find_image(txn, snapshot.image)) datastore::delete_image_row(txn, snapshot.image);
+  const bool is_of_backup = is_backup(txn, snapshot);
+  if (!is_of_backup && datastore::find_image(txn, snapshot.image))
+    datastore::delete_image_row(txn, snapshot.image);
   txn.touch(ObjectKind::kUser, snapshot.owner);
   txn.touch(ObjectKind::kGroup, snapshot.group);
   snapshot.phase = end;
   snapshot.reason.clear();
   save_snapshot(txn, snapshot);
+  if (is_of_backup) settle_given_up(txn, snapshot.image);
   log::info("snapshot.ended", {{"snapshot", snapshot.id}, {"phase", name_of(end)}});
+}
+
+bool is_capturing(const Snapshot& snapshot) {
+  if (snapshot.phase == Phase::kArmed) return false;
+  if (snapshot.phase == Phase::kFailed) return snapshot.pin != PinKind::kNone;
+  return !is_over(snapshot.phase);
 }
 
 void rearm(db::Txn& txn, const Snapshot& snapshot, datastore::Fires fires) {
@@ -150,6 +169,8 @@ void mark_failed(db::Txn& txn, Snapshot snapshot, std::string_view step, const E
   const bool has_nothing = snapshot.pin == PinKind::kNone;
   if (has_nothing && snapshot.fires == datastore::Fires::kByItself)
     rearm(txn, snapshot, datastore::Fires::kEnd);
+  wake_backup(txn, snapshot.image);
+  if (is_backup(txn, snapshot)) return;
   if (auto image = datastore::find_image(txn, snapshot.image)) {
     image->state = datastore::ImageState::kError;
     image->attributes.set("ERROR", snapshot.error);
@@ -163,6 +184,7 @@ void mark_waiting(db::Txn& txn, Snapshot snapshot, std::string reason) {
   snapshot.phase = Phase::kWaiting;
   snapshot.reason = std::move(reason);
   save_snapshot(txn, snapshot);
+  wake_backup(txn, snapshot.image);
 }
 
 jobs::Work or_later(const jobs::Job& job, Result<jobs::Work> planned) {

@@ -22,8 +22,10 @@ struct Toolbox {
 /// Files beside a disk carry the set's number: a step that was interrupted finds its own.
 [[nodiscard]] std::string overlay_path_of(const compute::VmDisk& disk, SnapshotId set);
 [[nodiscard]] std::string shared_path_of(const compute::VmDisk& disk, SnapshotId set);
-/// The image's file until it is whole.
-[[nodiscard]] std::string partial_path_of(const datastore::Image& image);
+/// Where a disk is copied to: the image's file, or the disk's own file in a backup.
+[[nodiscard]] std::string target_path_of(const datastore::Image& image, DiskId disk);
+/// The same until it is whole.
+[[nodiscard]] std::string partial_path_of(const datastore::Image& image, DiskId disk);
 
 /// MANAGE the VM, which a lock may forbid, CREATE an image, USE the datastore.
 [[nodiscard]] Result<void> check_rights(db::Txn& txn, const access::Actor& actor,
@@ -43,6 +45,10 @@ void mark_disk(db::Txn& txn, const Snapshot& snapshot, SaveAs mark);
 void enqueue_pin(db::Txn& txn, const std::vector<Snapshot>& set);
 void enqueue_copy(db::Txn& txn, Snapshot snapshot);
 
+/// A capture that is under way, or that has failed and left a layer on the disk.
+[[nodiscard]] bool is_capturing(const Snapshot& snapshot);
+/// Stops its worker, and queues what is to be cleaned up. \returns kWrongState when it is over
+Result<void> give_up(db::Txn& txn, Snapshot snapshot, Phase end);
 /// The end of a snapshot that makes no image: hold, image and row.
 void drop(db::Txn& txn, Snapshot snapshot, Phase end);
 /// Keeps the disk and what is pinned, tells the step and the tool's own words.

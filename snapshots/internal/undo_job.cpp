@@ -39,10 +39,11 @@ Result<jobs::Work> plan_clean(const Toolbox& tools, db::Txn& txn, const jobs::Jo
   if (!image) return jobs::at_once(jobs::go("unpin"));
   const auto store = TRY(datastore::find_datastore(txn, image->datastore));
   auto* driver = TRY(tools.drivers.datastore(store.tm_mad));
+  const DiskId disk = TRY(find_snapshot(txn, job.snapshot)).disk;
   return jobs::Work{
-      [driver, image = *image](Progress&) -> Result<void> {
-        CHECK_OK(driver->ensure_deleted(partial_path_of(image)));
-        return driver->ensure_deleted(image.source);
+      [driver, image = *image, disk](Progress&) -> Result<void> {
+        CHECK_OK(driver->ensure_deleted(partial_path_of(image, disk)));
+        return driver->ensure_deleted(target_path_of(image, disk));
       },
       [](db::Txn&, const jobs::Job& now, Result<void> outcome) -> jobs::Next {
         if (outcome) return jobs::go("unpin");

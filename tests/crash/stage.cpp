@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compute/host.h"
+#include "datastore/backups.h"
 #include "jobs/queue.h"
 
 namespace neph::crash {
@@ -187,7 +188,10 @@ Complaints Stage::wrong_images() {
     sim::Blocks expected{{0, 7}};
     for (const auto& [since, blocks] : shown_by_[static_cast<int>(snapshot.disk.value)])
       if (since <= snapshot.captured) expected = blocks;
-    const auto content = world().content_of(image(snapshot.image)->source);
+    const auto made = image(snapshot.image).value();
+    const bool is_backup = made.type == datastore::ImageType::kBackup;
+    const auto content = world().content_of(
+        is_backup ? datastore::backup_path_of(made, snapshot.disk) : made.source);
     if (!content || content->blocks != expected)
       wrong.push_back(fmt::format("image {} is not what disk {} was at {}", snapshot.image_name,
                                   snapshot.disk, to_text(snapshot.captured)));

@@ -26,6 +26,7 @@ struct Story {
 [[nodiscard]] std::vector<Story> disk_stories();
 [[nodiscard]] std::vector<Story> lost_stories();
 [[nodiscard]] std::vector<Story> recover_stories();
+[[nodiscard]] std::vector<Story> backup_stories();
 [[nodiscard]] std::vector<Story> all_stories();
 
 // Steps.

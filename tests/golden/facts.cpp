@@ -226,6 +226,21 @@ ImageFacts saved() {
   return facts;
 }
 
+ImageFacts backup() {
+  ImageFacts facts = saved();
+  auto& image = facts.image;
+  image.id = ImageId{7};
+  image.name = "1 21-Nov 17.30.05";
+  image.type = datastore::ImageType::kBackup;
+  image.state = datastore::ImageState::kReady;
+  image.is_persistent = false;
+  image.cloning = {};
+  image.attributes = parsed(
+      "SNAPSHOT=[VM_ID=1,KIND=HOT,SNAPSHOT_ID=3,GRADE=frozen,CAPTURED_AT=2026-11-21T17:30:05Z]");
+  facts.backup_disks = {DiskId{0}, DiskId{2}};
+  return facts;
+}
+
 site::Vdc physics() {
   using site::VdcKind;
   return {VdcId{100},
@@ -306,6 +321,7 @@ VmFacts web() {
   vm.cpu = 0.5;
   vm.vcpus = 2;
   vm.memory_mb = 512;
+  facts.backups = {ImageId{7}};
   vm.host = HostId{1};
   vm.created = kMade;
   vm.polled = kLater;
@@ -314,7 +330,8 @@ VmFacts web() {
   vm.monitoring = parsed("CPU=12.5\nMEMORY=131072\nSTATE=RUNNING\nTIMESTAMP=1795232356");
   vm.attributes = parsed(
       "CPU=0.5\nMEMORY=512\nVCPU=2\nCONTEXT=[NETWORK=YES]\nOS=[ARCH=x86_64,BOOT=disk0]\n"
-      "GRAPHICS=[TYPE=vnc,LISTEN=127.0.0.1,PORT=5901]\nSERIAL_LOG=\"/ds/101/1/serial.log\"");
+      "GRAPHICS=[TYPE=vnc,LISTEN=127.0.0.1,PORT=5901]\nSERIAL_LOG=\"/ds/101/1/serial.log\"\n"
+      "BACKUP_CONFIG=[KEEP_LAST=4,MODE=FULL,LAST_BACKUP_ID=7,LAST_DATASTORE_ID=102]");
   vm.user_attributes = parsed("LABELS=web\nUSER_NOTE=\"free text <&> quoted\"");
   vm.wait_reason = "waits for a slot of host node1";
   facts.names = kAlices;

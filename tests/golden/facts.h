@@ -21,6 +21,8 @@ namespace neph::view::golden {
 [[nodiscard]] ImageFacts debian();
 /// Being saved from a disk.
 [[nodiscard]] ImageFacts saved();
+/// Of a VM with two disks.
+[[nodiscard]] ImageFacts backup();
 [[nodiscard]] TemplateFacts web_template();
 [[nodiscard]] site::Vdc physics();
 [[nodiscard]] VmGroupFacts app();

@@ -38,6 +38,7 @@ std::vector<Document> objects() {
           {"datastore-system", datastore_xml(system_datastore()), "datastore"},
           {"image-used", image_xml(debian()), "image"},
           {"image-saved", image_xml(saved()), "image"},
+          {"image-backup", image_xml(backup()), "image"},
           {"vnet", vnet_xml(private_network()).text, "vnet"},
           {"vnet-reservation", vnet_xml(reservation()).text, "vnet"},
           {"security-group", security_group_xml(default_group()), "security_group"},

@@ -10,6 +10,7 @@
 #include "compute/lifecycle.h"
 #include "compute/system_snapshot.h"
 #include "compute/vm.h"
+#include "datastore/backups.h"
 #include "datastore/holds.h"
 #include "datastore/image.h"
 #include "drivers/datastore/sim/digest.h"
@@ -104,8 +105,10 @@ void check_busy_vms(db::Txn& txn, const Open& open, Complaints& complaints) {
 void check_busy_images(db::Txn& txn, const Open& open, Complaints& complaints) {
   for (const Image& image : images_of(txn)) {
     const bool is_busy = image.state == ImageState::kLocked || image.state == ImageState::kDelete;
-    const auto snapshot = snapshots::find_by_image(txn, image.id);
-    const bool has_worker = open.contains(image.job) || (snapshot && works_for(open, *snapshot));
+    const auto snapshots = snapshots::list_by_image(txn, image.id);
+    const bool has_worker =
+        open.contains(image.job) ||
+        std::ranges::any_of(snapshots, [&](const Snapshot& one) { return works_for(open, one); });
     if (is_busy && !has_worker)
       complain(complaints, "image {}, {}, has no job", image.id,
                datastore::name_of(image.state));
@@ -168,10 +171,26 @@ Sums sums_of(db::Cursor rows) {
   return found;
 }
 
+void check_backup_bytes(db::Txn& txn, const Image& image, const sim::SimWorld& world,
+                        Complaints& complaints) {
+  const auto backup = datastore::find_backup(txn, image.id);
+  if (!backup) return complain(complaints, "image {} backs up no VM", image.id);
+  for (const auto& disk : backup->disks) {
+    const auto file = world.find_file(disk.path);
+    if (!file || file->is_unfinished || !file->backing_path.empty())
+      complain(complaints, "backup {} has no whole disk {}", image.id, disk.id);
+    else if (!disk.sha256.empty() && datastore_driver::sha256_of(*file) != disk.sha256)
+      complain(complaints, "backup {} has not the bytes of disk {} that it was made with",
+               image.id, disk.id);
+  }
+}
+
 void check_image_bytes(db::Txn& txn, const Image& image, const sim::SimWorld& world,
                        Complaints& complaints) {
   const bool is_usable = image.state == ImageState::kReady || image.state == ImageState::kDisabled;
   if (!is_usable) return;
+  if (image.type == datastore::ImageType::kBackup)
+    return check_backup_bytes(txn, image, world, complaints);
   const auto file = world.find_file(image.source);
   if (!file) {
     complain(complaints, "image {} is {} and its file {} is missing", image.id,
@@ -213,7 +232,10 @@ class Owners {
       own(image.source);
       own_layers(txn, {image.id, {}, {}});
       if (open.contains(image.job)) own(fmt::format("{}.part-{}", image.source, image.job));
+      if (const auto backup = datastore::find_backup(txn, image.id))
+        for (const auto& disk : backup->disks) own(disk.path);
     }
+    for (const auto& [id, job] : open) own_restored_files(txn, job);
     for (const Snapshot& snapshot : snapshots_of(txn)) own_files_of(txn, open, snapshot);
     for (const Vm& vm : vms_of(txn)) own_files_of(txn, vm);
   }
@@ -230,11 +252,28 @@ class Owners {
     const bool is_done = snapshots::is_over(snapshot.phase) && !works_for(open, snapshot);
     if (is_done) return;
     own(snapshot.pin_path);
-    if (const auto image = datastore::find_image(txn, snapshot.image)) own(image->source + ".part");
+    if (const auto image = datastore::find_image(txn, snapshot.image)) {
+      own(image->source + ".part");
+      own(datastore::backup_path_of(*image, snapshot.disk) + ".part");
+    }
     const auto disk = compute::find_disk(txn, snapshot.vm, snapshot.disk);
     if (!disk) return;
     own(fmt::format("{}.snap-{}", disk->path, snapshot.set));
     own(fmt::format("{}.pin-{}", disk->path, snapshot.set));
+  }
+  /// What a restore under way has copied, and what one that is over still has to remove.
+  void own_restored_files(db::Txn& txn, const jobs::Job& job) {
+    if (job.kind != "vm.restore") return;
+    for (const auto& attribute : job.args.attributes()) {
+      const auto& value = std::get<std::string>(attribute.value);
+      if (attribute.name == "FILE") own(value);
+      if (attribute.name != "DISK") continue;
+      const auto disk = compute::find_disk(txn, job.vm, DiskId{std::stoll(value)});
+      if (!disk) continue;
+      const std::string base = disk->path.substr(0, disk->path.find(".restored-"));
+      own(fmt::format("{}.restored-{}", base, job.id));
+      own(fmt::format("{}.restored-{}.part-{}", base, job.id, job.id));
+    }
   }
   void own_files_of(db::Txn& txn, const Vm& vm) {
     const bool is_done = vm.state == VmState::kDone;

@@ -100,6 +100,7 @@ struct ImageFacts {
   std::string datastore_name;
   RestorePoints restore_points;
   access::Lock lock;
+  std::vector<DiskId> backup_disks;  ///< of an image of type BACKUP
 };
 [[nodiscard]] std::string image_xml(const ImageFacts& facts);
 
@@ -173,6 +174,7 @@ struct VmFacts {
   access::Lock lock;
   std::vector<compute::ScheduledAction> schedule;
   std::vector<compute::SystemSnapshot> system_snapshots;
+  std::vector<ImageId> backups;  ///< whole ones, oldest first
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);

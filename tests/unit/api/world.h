@@ -95,6 +95,8 @@ class Rooms {
             "7.4.0", {}, [] { return std::string{"http://127.0.0.1:2633/RPC2"}; }};
   }
   [[nodiscard]] std::shared_ptr<const view::View> view() const { return publisher_->current(); }
+  /// A driver by name that nobody will call: here no job runs.
+  void name_storage(const std::string& tm_mad) { drivers_.datastores.emplace(tm_mad, nullptr); }
   /// The user as who calls.
   [[nodiscard]] access::Actor actor(std::string_view name) {
     return access::actor_of(*find_user(name), GroupId{}, 0177);

@@ -108,6 +108,7 @@ class EveryMethodSucceeds : public testing::Test {
   void take_vm_back(std::int64_t vm);
   void change_disk(std::int64_t vm);
   void take_snapshots(std::int64_t vm);
+  void back_up();
   void use_pools();
   void end_it();
 
@@ -342,6 +343,25 @@ void EveryMethodSucceeds::take_snapshots(std::int64_t vm) {
   ok("neph.snapshot.discard", snapshot(vm, "KIND=DEFERRED"), "image3");
 }
 
+void EveryMethodSucceeds::back_up() {
+  const auto kept = ok("one.datastore.allocate", "NAME=kept\nDS_MAD=fs\nTYPE=BACKUP_DS", -1);
+  const auto vm = run_vm(image_);
+  ok("one.vm.backup", vm, kept);
+  await_running(vm);
+  const auto backup = nephd_.rpc().call_document("one.vm.info", {vm})->get("BACKUPS/BACKUP_IDS/ID");
+  ok("one.vm.action", "poweroff-hard", vm);
+  await("one.vm.info", vm, "STATE", "8");
+  ok("one.vm.restore", vm, std::int64_t{std::stoll(backup)}, -1, -1);
+  await("one.vm.info", vm, "STATE", "8");
+  const auto bare = ok("one.vm.allocate", "NAME=bare\nCPU=1\nMEMORY=64", true);
+  ok("one.vm.deploy", bare, hosts_[0], false);
+  await_running(bare);
+  ok("one.vm.backup", bare, kept, false);
+  ok("one.vm.backupcancel", bare);
+  await_running(bare);
+  for (const auto each : {vm, bare}) ok("one.vm.recover", each, 3);
+}
+
 /// A tree of snapshots that stays with a persistent image.
 void EveryMethodSucceeds::grow_image() {
   const auto image = ok("one.image.clone", image_, "tree");
@@ -378,6 +398,7 @@ void EveryMethodSucceeds::use_vms() {
   take_snapshots(vm);
   ok("one.vm.recover", vm, 3);
   await("one.vm.info", vm, "STATE", "6");
+  back_up();
   grow_image();
 }
 
