@@ -96,7 +96,7 @@ TEST(Configuration, TakesARestrictedAttributeInEachValue) {
 }
 
 TEST(Configuration, RestrictsWhatOpenNebulaRestrictsUnlessToldOtherwise) {
-  const auto& restricted = read("")->config.vms.restricted_attributes;
+  const auto restricted = read("")->config.vms.restricted_attributes;
   EXPECT_EQ(restricted.size(), 66u);
   EXPECT_EQ(std::count(restricted.begin(), restricted.end(), "CONTEXT/FILES"), 1);
   EXPECT_EQ(std::count(restricted.begin(), restricted.end(), "DISK/SIZE_PREV"), 1);
