@@ -186,9 +186,8 @@ Result<std::vector<DiskId>> choose_disks(const datastore::Backup& backup, DiskId
   std::vector<DiskId> chosen;
   for (const auto& saved : backup.disks)
     if (!disk.is_set() || saved.id == disk) chosen.push_back(saved.id);
-  if (!chosen.empty()) return chosen;
-  return fail(Errc::kWrongState, "image {} has no disk{}", backup.image,
-              disk.is_set() ? fmt::format(" {}", disk) : "s");
+  if (!chosen.empty() || !disk.is_set()) return chosen;
+  return fail(Errc::kWrongState, "image {} has no disk {}", backup.image, disk);
 }
 
 Result<void> check_backup_of(const Vm& vm, const datastore::Backup& backup,
@@ -212,6 +211,7 @@ Result<std::vector<DiskId>> VmService::restore(db::Txn& txn, UserId by, VmId id,
   CHECK_OK(check_backup_of(vm, backup, image));
   internal::NewChange change{"vm.restore", {}, by, image_id};
   const auto chosen = TRY(choose_disks(backup, disk));
+  if (chosen.empty()) return chosen;  // the VM had no disks: it is as it was
   for (const DiskId each : chosen) {
     CHECK_OK(check_restorable(txn, TRY(internal::find_changeable_disk(txn, id, each))));
     change.args.add("DISK", fmt::format("{}", each));

@@ -24,7 +24,7 @@ constexpr auto kMissing = std::to_array<Missing>({
      "one.cluster.optimize one.cluster.plandelete one.cluster.planexecute"},
     {"Network templates, which rules for VLANs are about, are not served.",
      "one.group.vlan"},
-    {"Only VMs are restored from their backups: one.vm.restore.",
+    {"Can only restore images of type BACKUP, and those into their VM: one.vm.restore.",
      "one.image.restore"},
     {"Marketplaces are not served; images are made from a path.",
      "one.market.allocate one.market.allocatedb one.market.chmod one.market.chown "

@@ -199,6 +199,9 @@ TEST_F(BackupTest, AVmWithoutDisksIsBackedUpAllTheSame) {
   back_up(id);
   EXPECT_TRUE(cancel(id));
   EXPECT_EQ(shown(id), "RUNNING");
+  power_off(id);
+  EXPECT_TRUE(restore(id, image_id));
+  EXPECT_EQ(shown(id), "POWEROFF");
 }
 
 TEST_F(BackupTest, WhatIsNotMadeIsRefusedByName) {
