@@ -6,10 +6,7 @@
 #include <algorithm>
 
 #include "base/result.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include "tests/support/fiber_sanitizers.h"
 
 namespace neph {
 namespace {
@@ -37,12 +34,7 @@ struct SimLanes::Fiber {
   Task task;
   Instant wake;
   bool is_over = false;
-#if defined(__SANITIZE_ADDRESS__)
-  void* fake_inside = nullptr;
-  void* fake_outside = nullptr;
-  const void* outer_bottom = nullptr;
-  std::size_t outer_size = 0;
-#endif
+  FiberSanitizer sanitizer;
 };
 
 SimLanes::SimLanes(std::uint64_t seed) : random_(seed) {}
@@ -63,31 +55,23 @@ void SimLanes::enter(unsigned high, unsigned low) {
   const auto address = (std::uint64_t{high} << 32) | low;
   auto* lanes = reinterpret_cast<SimLanes*>(address);
   Fiber& fiber = *lanes->current_;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(nullptr, &fiber.outer_bottom, &fiber.outer_size);
-#endif
+  fiber.sanitizer.entered();
   try {
     fiber.task();
   } catch (const PowerCut&) {
   }
   fiber.task = nullptr;
   fiber.is_over = true;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(nullptr, fiber.outer_bottom, fiber.outer_size);
-#endif
+  fiber.sanitizer.before_end();
   swapcontext(&fiber.inside, &fiber.outside);
 }
 
 /// Runs a fiber until it sleeps or ends.
 void SimLanes::resume(Fiber& fiber) {
   current_ = &fiber;
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&fiber.fake_outside, fiber.stack, kStackBytes);
-#endif
+  fiber.sanitizer.before_resume(fiber.stack, kStackBytes);
   swapcontext(&fiber.outside, &fiber.inside);
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(fiber.fake_outside, nullptr, nullptr);
-#endif
+  fiber.sanitizer.after_resume();
   current_ = nullptr;
 }
 
@@ -96,13 +80,9 @@ void SimLanes::yield_until(Instant wake) {
   fiber.wake = wake;
   // While it is unwound a destructor may call a driver: that one does not get far either.
   if (is_cutting_) throw PowerCut{};
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&fiber.fake_inside, fiber.outer_bottom, fiber.outer_size);
-#endif
+  fiber.sanitizer.before_yield();
   swapcontext(&fiber.inside, &fiber.outside);
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(fiber.fake_inside, &fiber.outer_bottom, &fiber.outer_size);
-#endif
+  fiber.sanitizer.after_yield();
   if (is_cutting_) throw PowerCut{};
 }
 
@@ -116,6 +96,7 @@ void SimLanes::begin_fibers() {
     fibers_lane_.tasks.pop_front();
     fiber->is_over = false;
     fiber->wake = {};
+    fiber->sanitizer.begin();
     getcontext(&fiber->inside);
     fiber->inside.uc_stack.ss_sp = fiber->stack;
     fiber->inside.uc_stack.ss_size = kStackBytes;
