@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/numbers.h"
+#include "base/words.h"
 #include "compute/vm.h"
 #include "db/counters.h"
 
@@ -39,18 +40,14 @@ DayRange days_of(Repeat repeat) {
 Result<Days> read_days(std::string_view text, Repeat repeat) {
   const auto [from, to] = days_of(repeat);
   Days days;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(','), text.size());
-    std::string_view word = text.substr(0, end);
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
+  for (const auto part : between_commas(text)) {
+    const auto word = without_blanks(part);
     const auto day = integer_from(word);
     if (!day || *day < from || *day > to) {
       return fail(Errc::kInvalid, "Wrong DAYS \"{}\" of a scheduled action: numbers from {} to {}"
                                   " are wanted", word, from, to);
     }
     days.insert(*day);
-    text.remove_prefix(std::min(end + 1, text.size()));
   }
   const bool is_enough = repeat == Repeat::kHourly ? days.size() == 1 : !days.empty();
   if (is_enough) return days;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/numbers.h"
+#include "base/words.h"
 #include "network/internal/security_group_list.h"
 
 namespace neph::network {
@@ -39,12 +40,8 @@ std::vector<text::Vector> list_rules_of(db::Txn& txn, VmId vm) {
 
 Result<std::vector<SecurityGroupId>> parse_security_groups(std::string_view list) {
   std::vector<SecurityGroupId> groups;
-  while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    std::string_view word = list.substr(0, comma);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
+  for (const auto part : between_commas(list)) {
+    const auto word = without_blanks(part);
     if (word.empty()) continue;
     const auto id = natural_from(word);
     if (!id)

@@ -1,4 +1,3 @@
-#include "base/numbers.h"
 #include "site/internal/roles.h"
 
 #include <fmt/ranges.h>
@@ -6,21 +5,18 @@
 #include <algorithm>
 
 #include "access/directory.h"
+#include "base/numbers.h"
+#include "base/words.h"
 #include "site/internal/vm_group_rows.h"
 
 namespace neph::site {
 namespace {
 
-/// Parts between commas, without blanks around them.
 std::vector<std::string> parts_of(std::string_view text) {
   std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto comma = std::min(text.find(','), text.size());
-    std::string_view part = text.substr(0, comma);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
+  for (const auto word : between_commas(text)) {
+    const auto part = without_blanks(word);
     if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return parts;
 }

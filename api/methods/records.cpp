@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "api/internal/methods.h"
 #include "base/numbers.h"
+#include "base/words.h"
 
 namespace neph::api {
 namespace {
@@ -116,21 +119,19 @@ Result<EscapedText> list_accounting(Call& call, const ListAccounting& ask) {
   return as_document(view::accounting_document(entries, {ask.start, ask.end}));
 }
 
-Result<std::vector<std::int64_t>> read_ids(std::string_view list) {
-  std::vector<std::int64_t> ids;
-  while (!list.empty()) {
-    const auto end = std::min(list.find(','), list.size());
-    const std::string_view word = list.substr(0, end);
+/// From the highest on.
+using Ids = std::set<std::int64_t, std::greater<>>;
+
+Result<Ids> read_ids(std::string_view list) {
+  Ids ids;
+  for (const auto word : between_commas(list)) {
     const auto id = integer_from(word);
     if (!id) {
       return fail(Errc::kInvalid, "Wrong id \"{}\" of a virtual machine: numbers with commas "
                                   "between them are wanted", word);
     }
-    ids.push_back(*id);
-    list.remove_prefix(std::min(end + 1, list.size()));
+    ids.insert(*id);
   }
-  std::ranges::sort(ids, std::greater<>{});
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 

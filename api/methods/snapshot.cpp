@@ -5,6 +5,7 @@
 #include "api/internal/methods.h"
 #include "api/internal/snapshot_xml.h"
 #include "base/numbers.h"
+#include "base/words.h"
 #include "compute/vm.h"
 
 /// neph.snapshot.*, and the two calls of OpenNebula that save a disk.
@@ -93,10 +94,7 @@ Result<std::vector<DiskId>> read_disks(std::string_view list) {
   std::vector<DiskId> disks;
   while (true) {
     const auto comma = std::min(list.find(','), list.size());
-    std::string_view item = list.substr(0, comma);
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
-    disks.push_back(DiskId{TRY(read_number("disk", item))});
+    disks.push_back(DiskId{TRY(read_number("disk", without_blanks(list.substr(0, comma))))});
     if (comma == list.size()) return disks;
     list.remove_prefix(comma + 1);
   }

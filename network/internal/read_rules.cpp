@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/numbers.h"
+#include "base/words.h"
 #include "network/internal/read_range.h"
 
 namespace neph::network {
@@ -54,16 +55,9 @@ Result<void> check_ports(const text::Vector& rule) {
     return fail(Errc::kInvalid, "RULE/RANGE = \"{}\" is for PROTOCOL TCP and UDP, not for {}",
                 *ports, protocol);
   }
-  std::string_view rest = *ports;
-  while (!rest.empty()) {
-    const auto comma = std::min(rest.find(','), rest.size());
-    if (!is_port_range(rest.substr(0, comma))) {
-      return fail(Errc::kInvalid, "RULE/RANGE = \"{}\" is no list of ports, such as 22,80:90",
-                  *ports);
-    }
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
-  return {};
+  const auto ranges = between_commas(*ports);
+  if (std::ranges::all_of(ranges, is_port_range)) return {};
+  return fail(Errc::kInvalid, "RULE/RANGE = \"{}\" is no list of ports, such as 22,80:90", *ports);
 }
 
 Result<void> check_icmp(const text::Vector& rule, std::string_view key,
