@@ -42,21 +42,6 @@ Result<void> check_fit(const Datastore& datastore, ImageType type) {
               name_of(type), is_file_type(type) ? "a FILE_DS" : "an IMAGE_DS", datastore.name);
 }
 
-Result<void> check_room(db::Txn& txn, const Actor& actor, const Datastore& datastore,
-                        const Image& image, CapacityCheck check) {
-  const std::string key = fmt::format("{}", datastore.id);
-  CHECK_OK(access::check_quota(txn, image.owner, image.group,
-                               {{"DATASTORE", key, "SIZE", static_cast<double>(image.size_mb)},
-                                {"DATASTORE", key, "IMAGES", 1}}));
-  const std::string wish = datastore.attributes.get("DATASTORE_CAPACITY_CHECK", "YES");
-  const bool is_skipped = check == CapacityCheck::kSkipped && actor.is_admin();
-  // One that was never measured says nothing about its room.
-  if (is_skipped || wish == "NO" || wish == "no" || datastore.total_mb == 0) return {};
-  if (image.size_mb <= datastore.free_mb) return {};
-  return fail(Errc::kExhausted, "Not enough space in datastore {}: {} MB are needed, {} MB free",
-              datastore.name, image.size_mb, datastore.free_mb);
-}
-
 /// Where the bytes come from.
 struct Origin {
   MakeFrom kind = MakeFrom::kNothing;
@@ -114,6 +99,20 @@ constexpr int kCdromDisk = 1;  // DISK_TYPE of the wire; 0 is a file
 
 }  // namespace
 
+Result<void> check_image_room(db::Txn& txn, const Datastore& datastore, const Image& image,
+                              CapacityCheck check) {
+  const std::string key = fmt::format("{}", datastore.id);
+  CHECK_OK(access::check_quota(txn, image.owner, image.group,
+                               {{"DATASTORE", key, "SIZE", static_cast<double>(image.size_mb)},
+                                {"DATASTORE", key, "IMAGES", 1}}));
+  const std::string wish = datastore.attributes.get("DATASTORE_CAPACITY_CHECK", "YES");
+  // One that was never measured says nothing about its room.
+  const bool is_known = datastore.total_mb != 0 && check == CapacityCheck::kRequired;
+  if (!is_known || wish == "NO" || wish == "no" || image.size_mb <= datastore.free_mb) return {};
+  return fail(Errc::kExhausted, "Not enough space in datastore {}: {} MB are needed, {} MB free",
+              datastore.name, image.size_mb, datastore.free_mb);
+}
+
 Result<ImageId> ImageService::allocate(db::Txn& txn, const Actor& actor, const text::Template& ask,
                                        DatastoreId datastore_id, CapacityCheck check) {
   const Datastore datastore = TRY(find_datastore(txn, datastore_id));
@@ -139,7 +138,8 @@ Result<ImageId> ImageService::allocate(db::Txn& txn, const Actor& actor, const t
   image.original_path = ask.get("PATH");
   image.registered = txn.at();
   image.attributes = free_attributes(settings_, ask, image.type);
-  CHECK_OK(check_room(txn, actor, datastore, image, check));
+  CHECK_OK(check_image_room(txn, datastore, image,
+                            actor.is_admin() ? check : CapacityCheck::kRequired));
   image.id = insert_image(txn, image);
   start_making(txn, image, {origin.kind, origin.path, image.format}, actor.user);
   return image.id;
@@ -184,7 +184,7 @@ Result<ImageId> ImageService::clone(db::Txn& txn, const Actor& actor, ImageId so
   image.sha256.clear();
   image.modified_by = {};
   image.registered = txn.at();
-  CHECK_OK(check_room(txn, actor, datastore, image, CapacityCheck::kRequired));
+  CHECK_OK(check_image_room(txn, datastore, image));
   image.id = insert_image(txn, image);
   start_making(txn, image, {MakeFrom::kImage, source.source, source.format}, actor.user);
   return image.id;

@@ -28,6 +28,11 @@ struct Settings {
 /// Whether a new image must fit into what was free in its datastore when that was last measured.
 /// Only an administrator's wish to skip it counts; the job waits for space in either case.
 enum class CapacityCheck { kRequired, kSkipped };
+/// Room for an image that is not there yet, in the quotas of its owner and group and in the
+/// datastore. \returns kDenied (quota), kExhausted
+[[nodiscard]] Result<void> check_image_room(db::Txn& txn, const Datastore& datastore,
+                                            const Image& image,
+                                            CapacityCheck check = CapacityCheck::kRequired);
 
 class ImageService {
  public:

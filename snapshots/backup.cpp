@@ -2,10 +2,10 @@
 #include <ctime>
 
 #include "access/directory.h"
-#include "access/quota.h"
 #include "base/log.h"
 #include "compute/backups.h"
 #include "datastore/backups.h"
+#include "datastore/image_service.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/backup_job.h"
 #include "snapshots/internal/records.h"
@@ -61,20 +61,6 @@ Result<void> check_disk_unread(db::Txn& txn, const compute::VmDisk& disk) {
   return {};
 }
 
-Result<void> check_backup_room(db::Txn& txn, const BackupPlan& plan) {
-  const auto store = fmt::format("{}", plan.datastore.id);
-  CHECK_OK(access::check_quota(
-      txn, plan.vm.owner, plan.vm.group,
-      {{"DATASTORE", store, "SIZE", static_cast<double>(plan.size_mb)},
-       {"DATASTORE", store, "IMAGES", 1}}));
-  const std::string wish = plan.datastore.attributes.get("DATASTORE_CAPACITY_CHECK", "YES");
-  // One that was never measured says nothing about its room.
-  if (wish == "NO" || wish == "no" || plan.datastore.total_mb == 0) return {};
-  if (plan.size_mb <= plan.datastore.free_mb) return {};
-  return fail(Errc::kExhausted, "Not enough space in datastore {}: {} MB are needed, {} MB free",
-              plan.datastore.name, plan.size_mb, plan.datastore.free_mb);
-}
-
 /// "3 21-Nov 17.30.05", as OpenNebula names them, in UTC; a number more where that is taken.
 std::string backup_name(db::Txn& txn, const compute::Vm& vm) {
   const std::time_t seconds = txn.at().seconds();
@@ -89,7 +75,7 @@ std::string backup_name(db::Txn& txn, const compute::Vm& vm) {
   return free;
 }
 
-Image insert_backup_image(db::Txn& txn, const BackupPlan& plan) {
+Result<Image> insert_backup_image(db::Txn& txn, const BackupPlan& plan) {
   Image image;
   image.name = backup_name(txn, plan.vm);
   image.owner = plan.vm.owner;
@@ -102,6 +88,7 @@ Image insert_backup_image(db::Txn& txn, const BackupPlan& plan) {
   image.source = datastore::new_image_path(plan.datastore);
   image.format = datastore_driver::Format::kQcow2;
   image.registered = txn.at();
+  CHECK_OK(datastore::check_image_room(txn, plan.datastore, image));
   image.id = datastore::insert_image(txn, image);
   datastore::Backup backup{image.id, plan.vm.id, datastore::Grade::kNone, {}};
   for (const auto& disk : plan.disks)
@@ -154,9 +141,8 @@ Result<ImageId> SnapshotService::back_up(db::Txn& txn, const access::Actor& acto
     CHECK_OK(check_disk_unread(txn, disk));
     plan.size_mb += disk.size_mb;
   }
-  CHECK_OK(check_backup_room(txn, plan));
 
-  const Image image = insert_backup_image(txn, plan);
+  const Image image = TRY(insert_backup_image(txn, plan));
   std::vector<Snapshot> parts;
   for (const auto& disk : plan.disks)
     parts.push_back(insert_backup_part(txn, plan, image, disk,
