@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/numbers.h"
+#include "base/words.h"
 #include "compute/guest_facts.h"
 #include "compute/internal/changes.h"
 
@@ -35,19 +36,12 @@ Result<Quiesce> quiesce_from(const std::string& word) {
 
 Result<std::vector<DiskId>> disk_ids_from(std::string_view list) {
   std::vector<DiskId> disks;
-  while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    const auto id = natural_from(list.substr(0, comma));
+  for (const auto word : between_commas(list)) {
+    const auto id = natural_from(word);
     if (!id) return fail(Errc::kInvalid, "BACKUP_CONFIG/DISK_IDS is not a list like \"0,2\"");
     disks.push_back(DiskId{*id});
-    list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return disks;
-}
-
-bool is_swap(const VmDisk& disk) {
-  const std::string type = disk.attributes.get("TYPE");
-  return type == "swap" || type == "SWAP";
 }
 
 bool is_wanted(const VmDisk& disk, const BackupConfig& config) {
@@ -126,13 +120,7 @@ Result<void> check_backup_state(const Vm& vm) {
 Result<JobId> begin_backup(db::Txn& txn, VmId id, jobs::NewJob job) {
   Vm vm = TRY(find_vm(txn, id));
   const ChangeRow* row = TRY(internal::check_change(vm, Change::kBackup));
-  set_stand(vm, row->busy);
-  vm.user_attributes.erase("ERROR");
-  job.vm = id;
-  job.host = vm.host;
-  vm.job = jobs::enqueue(txn, job);
-  save_vm(txn, vm);
-  return vm.job;
+  return internal::begin_change(txn, vm, *row, std::move(job));
 }
 
 void end_backup(db::Txn& txn, const jobs::Job& job, const Result<BackupDone>& outcome) {

@@ -10,7 +10,6 @@
 #include "compute/internal/vm_rows.h"
 #include "datastore/holds.h"
 #include "jobs/backoff.h"
-#include "jobs/queue.h"
 #include "network/leases.h"
 
 namespace neph::compute::internal {
@@ -18,8 +17,10 @@ namespace {
 
 constexpr int kAttempts = 5;
 constexpr Duration kStall{300'000};
+constexpr Duration kRemoveStall{120'000};
 constexpr Duration kDiskPatience{60'000};
 constexpr Duration kDiskLookInterval{5'000};
+constexpr std::string_view kFile = "FILE";
 
 /// It waits for the guest to stop, whenever that is.
 bool is_armed(const datastore::Hold& hold, const VmDisk& disk) {
@@ -40,6 +41,21 @@ std::optional<std::string> find_obstacle(db::Txn& txn, const VmDisk& disk, Layer
   }
   if (disk.overlay_path.empty() || is_above) return std::nullopt;
   return datastore::released_key(disk.vm, disk.id);
+}
+
+Result<jobs::Work> plan_remove(db::Txn& txn, const jobs::Job& job, const Tools& tools,
+                               EndOfJob end) {
+  const VmPlan plan = TRY(plan_of(txn, job.vm));
+  auto* storage = TRY(tools.drivers.datastore(plan.system_tm_mad));
+  return jobs::Work{[storage, files = list_args(job, kFile)](Progress&) -> Result<void> {
+                      for (const auto& file : files) CHECK_OK(storage->ensure_deleted(file));
+                      return {};
+                    },
+                    [end](db::Txn&, const jobs::Job& settled, Result<void> outcome) {
+                      if (outcome) return end(settled);
+                      return jobs::again(jobs::pause_after(settled.attempt),
+                                         outcome.error().text());
+                    }};
 }
 
 }  // namespace
@@ -106,21 +122,26 @@ Result<VmDisk> find_changeable_disk(db::Txn& txn, VmId vm, DiskId id) {
   return fail(Errc::kWrongState, "disk {} of virtual machine [{}] holds its context", id, vm);
 }
 
-void begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, const NewChange& ask) {
+JobId begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, jobs::NewJob job) {
   set_stand(vm, row.busy);
   vm.user_attributes.erase("ERROR");
+  job.vm = vm.id;
+  job.host = vm.host;
+  vm.job = jobs::enqueue(txn, job);
+  save_vm(txn, vm);
+  log::info("vm.change", {{"vm", vm.id}, {"change", name_of(row.change)}});
+  return vm.job;
+}
+
+void begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, const NewChange& ask) {
   jobs::NewJob job;
   job.kind = ask.kind;
   job.step = "change";
   job.args = ask.args;
-  job.vm = vm.id;
   job.image = ask.image;
-  job.host = vm.host;
   job.datastore = vm.system_datastore;
   job.owner = ask.by;
-  vm.job = jobs::enqueue(txn, job);
-  save_vm(txn, vm);
-  log::info("vm.change", {{"vm", vm.id}, {"change", name_of(row.change)}});
+  begin_change(txn, vm, row, std::move(job));
 }
 
 void end_change(db::Txn& txn, Vm& vm) {
@@ -146,6 +167,13 @@ std::optional<jobs::Next> retry_change(db::Txn& txn, const jobs::Job& job, Vm& v
   vm.wait_reason = error.text();
   save_vm(txn, vm);
   return jobs::again(jobs::pause_after(job.attempt), error.text());
+}
+
+jobs::Next retry_or_undo(db::Txn& txn, const jobs::Job& job, Vm& vm, const Error& error) {
+  if (auto again = retry_change(txn, job, vm, error)) return *again;
+  put_error(vm, txn.at(), error.text());
+  save_vm(txn, vm);
+  return jobs::go("undo");
 }
 
 std::int64_t system_mb_of(const VmDisk& disk) {
@@ -187,6 +215,28 @@ Result<Workbench> workbench(db::Txn& txn, const Tools& tools, const Vm& vm) {
   const Host host = TRY(find_host(txn, vm.host));
   if (!host.lost.is_set()) bench.host = TRY(reach(txn, tools, vm.id));
   return bench;
+}
+
+std::vector<std::string> list_args(const jobs::Job& job, std::string_view name) {
+  std::vector<std::string> values;
+  for (const auto& attribute : job.args.attributes())
+    if (attribute.name == name) values.push_back(std::get<std::string>(attribute.value));
+  return values;
+}
+
+jobs::Next remove_later(db::Txn& txn, const jobs::Job& job, const std::vector<std::string>& files,
+                        std::string_view step) {
+  text::Template args = job.args;
+  for (const auto& file : files) args.add(std::string(kFile), file);
+  jobs::save_args(txn, job.id, args);
+  return jobs::go(step);
+}
+
+jobs::StepSpec remove_step(Tools tools, std::string name, EndOfJob end) {
+  return {std::move(name), jobs::Slot::kNone, kRemoveStall,
+          [tools, end](db::Txn& txn, const jobs::Job& job) {
+            return plan_remove(txn, job, tools, end);
+          }};
 }
 
 jobs::StepSpec change_step(std::string name, Tools tools, PlanStep plan) {

@@ -139,6 +139,16 @@ Result<VmNic> changed_nic(Reading& reading, const VmNic& before, const text::Vec
   return nic;
 }
 
+/// Nothing of it reaches the hypervisor, so it is done at once.
+Result<void> change_groups(db::Txn& txn, VmId id, NicId nic_id, SecurityGroupId group,
+                           Change change, decltype(&network::join_group) join_or_leave) {
+  TRY(check_change(TRY(find_vm(txn, id)), change));
+  VmNic nic = TRY(find_changeable_nic(txn, id, nic_id));
+  nic.attributes = TRY(join_or_leave(txn, id, nic_id, nic.attributes, group));
+  save_nic(txn, nic);
+  return {};
+}
+
 internal::NewChange nic_change(std::string_view change, NicId nic, UserId by) {
   internal::NewChange fresh{"vm.nic", {}, by};
   fresh.args.set("NIC", fmt::format("{}", nic));
@@ -270,24 +280,14 @@ Result<void> VmService::update_nic(db::Txn& txn, const access::Actor& actor, VmI
   return {};
 }
 
-Result<void> VmService::attach_security_group(db::Txn& txn, VmId id, NicId nic_id,
+Result<void> VmService::attach_security_group(db::Txn& txn, VmId id, NicId nic,
                                               SecurityGroupId group) {
-  const Vm vm = TRY(find_vm(txn, id));
-  TRY(check_change(vm, Change::kAttachGroup));
-  VmNic nic = TRY(find_changeable_nic(txn, id, nic_id));
-  nic.attributes = TRY(network::join_group(txn, id, nic_id, nic.attributes, group));
-  save_nic(txn, nic);
-  return {};
+  return change_groups(txn, id, nic, group, Change::kAttachGroup, &network::join_group);
 }
 
-Result<void> VmService::detach_security_group(db::Txn& txn, VmId id, NicId nic_id,
+Result<void> VmService::detach_security_group(db::Txn& txn, VmId id, NicId nic,
                                               SecurityGroupId group) {
-  const Vm vm = TRY(find_vm(txn, id));
-  TRY(check_change(vm, Change::kDetachGroup));
-  VmNic nic = TRY(find_changeable_nic(txn, id, nic_id));
-  nic.attributes = TRY(network::leave_group(txn, id, nic_id, nic.attributes, group));
-  save_nic(txn, nic);
-  return {};
+  return change_groups(txn, id, nic, group, Change::kDetachGroup, &network::leave_group);
 }
 
 Result<void> VmService::resize_disk(db::Txn& txn, UserId by, VmId id, DiskId disk_id,

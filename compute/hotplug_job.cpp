@@ -23,12 +23,7 @@ bool is_off(const Error& error) {
 Next settle_attach(db::Txn& txn, const Job& job, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
-  if (!outcome) {
-    if (auto again = retry_change(txn, job, *vm, outcome.error())) return *again;
-    put_error(*vm, txn.at(), outcome.error().text());
-    save_vm(txn, *vm);
-    return jobs::go("undo");
-  }
+  if (!outcome) return retry_or_undo(txn, job, *vm, outcome.error());
   if (auto disk = find_disk(txn, vm->id, disk_of(job))) {
     disk->attributes.erase("ATTACH");
     save_disk(txn, *disk);
@@ -124,12 +119,9 @@ Next settle_detach(db::Txn& txn, const Job& job, Result<void> outcome) {
   }
   std::vector<std::string> files;
   add_layers(txn, *disk, files);
-  text::Template args = job.args;
-  for (const auto& file : files) args.add(kFile, file);
-  jobs::save_args(txn, job.id, args);
   remove_disk(txn, *vm, *disk);
   end_change(txn, *vm);
-  return jobs::go("remove");
+  return remove_later(txn, job, files);
 }
 
 Result<Work> plan_detach(db::Txn& txn, const Job& job, const Tools& tools) {
@@ -150,23 +142,6 @@ Result<Work> plan_detach(db::Txn& txn, const Job& job, const Tools& tools) {
                 return host.driver->ensure_disk_detached(host.domain, target);
               },
               settle_detach};
-}
-
-Result<Work> plan_remove(db::Txn& txn, const Job& job, const Tools& tools) {
-  const VmPlan plan = TRY(plan_of(txn, job.vm));
-  auto* storage = TRY(tools.drivers.datastore(plan.system_tm_mad));
-  std::vector<std::string> files;
-  for (const auto& attribute : job.args.attributes()) {
-    if (attribute.name == kFile) files.push_back(std::get<std::string>(attribute.value));
-  }
-  return Work{[storage, files](Progress&) -> Result<void> {
-                for (const auto& file : files) CHECK_OK(storage->ensure_deleted(file));
-                return {};
-              },
-              [](db::Txn&, const Job& settled, Result<void> outcome) {
-                if (outcome) return jobs::done();
-                return jobs::again(jobs::pause_after(settled.attempt), outcome.error().text());
-              }};
 }
 
 // NICs of a running guest.
@@ -227,11 +202,6 @@ Result<Work> plan_nic(db::Txn& txn, const Job& job, const Tools& tools) {
 }
 
 }  // namespace
-
-jobs::StepSpec remove_step(Tools tools) {
-  return {"remove", jobs::Slot::kNone, Duration{120'000},
-          [tools](db::Txn& txn, const Job& job) { return plan_remove(txn, job, tools); }};
-}
 
 std::vector<jobs::KindSpec> hotplug_kinds(Tools tools) {
   jobs::KindSpec detach{"vm.detach", {change_step("change", tools, plan_detach)}};

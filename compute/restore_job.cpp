@@ -5,7 +5,6 @@
 #include "compute/internal/changes.h"
 #include "compute/internal/plan.h"
 #include "datastore/backups.h"
-#include "jobs/backoff.h"
 #include "jobs/queue.h"
 
 /// Disks of a VM become again what a backup shows. Job vm.restore: all of them are copied before
@@ -41,13 +40,6 @@ std::string restored_path(const VmDisk& disk, JobId job) {
   return fmt::format("{}{}{}", disk.path.substr(0, disk.path.find(kMark)), kMark, job);
 }
 
-std::vector<std::string> list_args(const Job& job, std::string_view name) {
-  std::vector<std::string> values;
-  for (const auto& attribute : job.args.attributes())
-    if (attribute.name == name) values.push_back(std::get<std::string>(attribute.value));
-  return values;
-}
-
 Result<std::vector<Return>> list_returns(db::Txn& txn, const Job& job) {
   const Backup backup = TRY(datastore::find_backup(txn, job.image));
   std::vector<Return> returns;
@@ -64,15 +56,6 @@ Result<std::vector<Return>> list_returns(db::Txn& txn, const Job& job) {
                        saved->size_mb});
   }
   return returns;
-}
-
-/// What has been copied, or what it replaces, goes in a step of its own.
-Next remove_later(db::Txn& txn, const Job& job, const std::vector<std::string>& files,
-                  std::string_view step) {
-  text::Template args = job.args;
-  for (const auto& file : files) args.add(kFile, file);
-  jobs::save_args(txn, job.id, args);
-  return jobs::go(step);
 }
 
 Next give_up_restore(db::Txn& txn, const Job& job, const std::vector<Return>& returns,
@@ -115,7 +98,7 @@ Next settle_restore(db::Txn& txn, const Job& job, const std::vector<Return>& ret
   const bool is_whole = grade == datastore::Grade::kShutdown || grade == datastore::Grade::kFrozen;
   if (!is_whole) vm->rest_grade = datastore::Grade::kCrash;
   end_change(txn, *vm);
-  return remove_later(txn, job, replaced, "remove");
+  return remove_later(txn, job, replaced);
 }
 
 Result<Work> plan_restore(db::Txn& txn, const Job& job, const Tools& tools) {
@@ -140,19 +123,7 @@ Result<Work> plan_restore(db::Txn& txn, const Job& job, const Tools& tools) {
               }};
 }
 
-Result<Work> plan_undo_restore(db::Txn& txn, const Job& job, const Tools& tools) {
-  const VmPlan plan = TRY(plan_of(txn, job.vm));
-  auto* storage = TRY(tools.drivers.datastore(plan.system_tm_mad));
-  return Work{[storage, files = list_args(job, kFile)](Progress&) -> Result<void> {
-                for (const auto& file : files) CHECK_OK(storage->ensure_deleted(file));
-                return {};
-              },
-              [](db::Txn&, const Job& settled, Result<void> outcome) {
-                if (outcome)
-                  return jobs::failed({Errc::kWrongState, settled.args.get(kWhy), {}});
-                return jobs::again(jobs::pause_after(settled.attempt), outcome.error().text());
-              }};
-}
+Next say_why(const Job& job) { return jobs::failed({Errc::kWrongState, job.args.get(kWhy), {}}); }
 
 }  // namespace
 
@@ -160,12 +131,7 @@ jobs::KindSpec restore_kind(Tools tools) {
   jobs::StepSpec copy = change_step("change", tools, plan_restore);
   copy.slot = jobs::Slot::kCopy;
   copy.stall = kRestoreStall;
-  jobs::StepSpec undo = remove_step(tools);
-  undo.name = "undo";
-  undo.plan = [tools](db::Txn& txn, const Job& job) {
-    return plan_undo_restore(txn, job, tools);
-  };
-  return {"vm.restore", {std::move(copy), remove_step(tools), std::move(undo)}};
+  return {"vm.restore", {std::move(copy), remove_step(tools), remove_step(tools, "undo", say_why)}};
 }
 
 }  // namespace internal

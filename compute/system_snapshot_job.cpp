@@ -37,12 +37,7 @@ void remove_row(db::Txn& txn, const Job& job, Vm& vm) {
 Next settle_taken(db::Txn& txn, const Job& job, Result<void> outcome) {
   auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::cancelled();
-  if (!outcome) {
-    if (auto again = retry_change(txn, job, *vm, outcome.error())) return *again;
-    put_error(*vm, txn.at(), outcome.error().text());
-    save_vm(txn, *vm);
-    return jobs::go("undo");
-  }
+  if (!outcome) return retry_or_undo(txn, job, *vm, outcome.error());
   settle_row(txn, job);
   end_change(txn, *vm);
   return jobs::done();

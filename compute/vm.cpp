@@ -24,6 +24,11 @@ std::optional<VmId> vm_of_domain(std::string_view name) {
   return number ? std::optional{VmId{*number}} : std::nullopt;
 }
 
+bool is_swap(const VmDisk& disk) {
+  const std::string type = disk.attributes.get("TYPE");
+  return type == "swap" || type == "SWAP";
+}
+
 const std::string& live_path(const VmDisk& disk) {
   return disk.overlay_path.empty() ? disk.path : disk.overlay_path;
 }

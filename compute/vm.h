@@ -124,6 +124,8 @@ void save_history(db::Txn& txn, VmId vm, const HistoryRecord& record);
 [[nodiscard]] std::string domain_name(VmId vm);  ///< "one-<id>"
 /// The VM whose domain has that name.
 [[nodiscard]] std::optional<VmId> vm_of_domain(std::string_view name);
+/// A volatile disk whose content is worth nothing once its guest is off.
+[[nodiscard]] bool is_swap(const VmDisk& disk);
 /// The file that a guest writes to now.
 [[nodiscard]] const std::string& live_path(const VmDisk& disk);
 /// "<base path of the system datastore>/<vm id>".

@@ -92,8 +92,7 @@ Result<void> check_disk(const compute::VmDisk& disk, const Request& ask) {
   if (disk.kind == DiskKind::kCdrom) return refuse("it is a CD-ROM, its image is there already");
   if (disk.kind == DiskKind::kContext) return refuse("it holds the context");
   if (disk.kind == DiskKind::kVolatile) {
-    const std::string type = disk.attributes.get("TYPE");
-    if (type == "swap" || type == "SWAP") return refuse("it is swap space");
+    if (compute::is_swap(disk)) return refuse("it is swap space");
     if (!ask.datastore.is_set())
       return refuse("it is volatile, so say in which datastore its image shall be");
   }

@@ -8,6 +8,7 @@
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
 #include "compute/vm_service.h"
+#include "jobs/queue.h"
 
 /// What all changes of a VM have in common: operations after which, done or failed, it is in the
 /// state that it was found in. Store lane.
@@ -44,7 +45,8 @@ enum class LayerBelow { kMayBeRead, kMustBeFree };
 /// A disk that exists and is no context disk. \returns kWrongState naming it
 [[nodiscard]] Result<VmDisk> find_changeable_disk(db::Txn& txn, VmId vm, DiskId disk);
 
-/// Shows the busy state and queues the job; VM and job are saved.
+/// Shows the busy state and queues the job, which is told of the VM; both are saved.
+JobId begin_change(db::Txn& txn, Vm& vm, const ChangeRow& row, jobs::NewJob job);
 struct NewChange {
   std::string kind;   ///< of the job; its first step is "change"
   text::Template args;
@@ -60,6 +62,10 @@ jobs::Next fail_change(db::Txn& txn, Vm& vm, const Error& error);
 /// Another attempt, as long as it may help; nullopt: it has failed.
 [[nodiscard]] std::optional<jobs::Next> retry_change(db::Txn& txn, const jobs::Job& job, Vm& vm,
                                                      const Error& error);
+
+/// The same for a change whose step "undo" takes back what it may have done.
+[[nodiscard]] jobs::Next retry_or_undo(db::Txn& txn, const jobs::Job& job, Vm& vm,
+                                       const Error& error);
 
 [[nodiscard]] DiskId disk_of(const jobs::Job& job);
 /// Whether the change under way found the guest running.
@@ -101,10 +107,17 @@ JobId enqueue_context(db::Txn& txn, const Vm& vm, UserId by);
 using PlanStep = Result<jobs::Work> (*)(db::Txn&, const jobs::Job&, const Tools&);
 [[nodiscard]] jobs::StepSpec change_step(std::string name, Tools tools, PlanStep plan);
 
-/// Of a job with a step "remove": a file that it deletes.
-inline constexpr std::string_view kFile = "FILE";
-/// Step "remove": deletes the files named by the job's arguments FILE; the VM goes on without it.
-[[nodiscard]] jobs::StepSpec remove_step(Tools tools);
+/// Goes to a step that deletes the files; the VM goes on without it.
+[[nodiscard]] jobs::Next remove_later(db::Txn& txn, const jobs::Job& job,
+                                      const std::vector<std::string>& files,
+                                      std::string_view step = "remove");
+/// That step: it repeats until they are gone, then the job ends as `end` says.
+using EndOfJob = jobs::Next (*)(const jobs::Job&);
+[[nodiscard]] jobs::StepSpec remove_step(
+    Tools tools, std::string name = "remove",
+    EndOfJob end = [](const jobs::Job&) { return jobs::done(); });
+/// The values of a job's arguments of that name, in their order.
+[[nodiscard]] std::vector<std::string> list_args(const jobs::Job& job, std::string_view name);
 
 [[nodiscard]] std::vector<jobs::KindSpec> hotplug_kinds(Tools tools);
 [[nodiscard]] std::vector<jobs::KindSpec> disk_change_kinds(Tools tools);

@@ -157,6 +157,11 @@ bool is_backup(db::Txn& txn, const Snapshot& snapshot) {
   return image && image->type == datastore::ImageType::kBackup;
 }
 
+bool is_backup(db::Txn& txn, const jobs::Job& job) {
+  const auto snapshot = find_snapshot(txn, job.snapshot);
+  return snapshot && is_backup(txn, *snapshot);
+}
+
 void wake_backup(db::Txn& txn, ImageId image) { jobs::wake(txn, watch_key(image)); }
 
 void add_to_backup(db::Txn& txn, const Image& image, const Snapshot& snapshot,

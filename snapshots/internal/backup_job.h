@@ -10,6 +10,8 @@ namespace neph::snapshots {
 
 /// Whether the snapshot makes a part of a backup.
 [[nodiscard]] bool is_backup(db::Txn& txn, const Snapshot& snapshot);
+/// The same for the snapshots that a job works for.
+[[nodiscard]] bool is_backup(db::Txn& txn, const jobs::Job& job);
 /// Lets the job of a backup look again; nothing for other images.
 void wake_backup(db::Txn& txn, ImageId image);
 /// A disk of it is whole.

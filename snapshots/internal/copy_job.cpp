@@ -83,15 +83,10 @@ jobs::Next pause(db::Txn& txn, const jobs::Job& job, Duration length, const std:
   return jobs::again(length, reason);
 }
 
-bool is_part_of_backup(db::Txn& txn, const jobs::Job& job) {
-  const auto snapshot = find_snapshot(txn, job.snapshot);
-  return snapshot && is_backup(txn, *snapshot);
-}
-
 /// A VM does not stay in BACKUP until somebody makes room.
 jobs::Next lack_space(db::Txn& txn, const jobs::Job& job, Duration length,
                       const std::string& reason) {
-  if (is_part_of_backup(txn, job))
+  if (is_backup(txn, job))
     return fail_copy(txn, job, "copying", {Errc::kExhausted, reason, {}});
   return pause(txn, job, length, reason);
 }
@@ -123,7 +118,7 @@ Result<Room> measure(const CopyPlan& plan) {
 jobs::Next settle_space(db::Txn& txn, const jobs::Job& job, const std::string& datastore,
                         const Result<Room>& room) {
   if (is_cancelling(txn, job)) return jobs::cancelled();
-  if (!room && job.attempt + 1 >= kCopyAttemptsMax && is_part_of_backup(txn, job))
+  if (!room && job.attempt + 1 >= kCopyAttemptsMax && is_backup(txn, job))
     return fail_copy(txn, job, "copying", room.error());
   if (!room)
     return pause(txn, job, jobs::pause_after(job.attempt),

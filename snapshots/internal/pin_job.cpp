@@ -192,12 +192,6 @@ void forget_intent(db::Txn& txn, const jobs::Job& job) {
   }
 }
 
-/// A VM does not stay in BACKUP for as long as its guest is neither running nor off.
-bool is_of_backup(db::Txn& txn, const jobs::Job& job) {
-  const auto set = list_set(txn, job.snapshot);
-  return !set.empty() && is_backup(txn, set.front());
-}
-
 jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error) {
   switch (error.code) {
     case Errc::kInvalid:
@@ -206,7 +200,8 @@ jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error
     // The guest has stopped, or does so this moment; its state will tell.
     case Errc::kWrongState:
     case Errc::kNotFound:
-      if (job.attempt + 1 >= kStopAttempts && is_of_backup(txn, job)) break;
+      // A VM does not stay in BACKUP for as long as its guest is neither running nor off.
+      if (job.attempt + 1 >= kStopAttempts && is_backup(txn, job)) break;
       return jobs::again(jobs::pause_after(job.attempt), error.text());
     default:
       if (error.code == Errc::kUnavailable || job.attempt + 1 < kPinAttempts)

@@ -72,14 +72,12 @@ jobs::Next fail_members(db::Txn& txn, const jobs::Job& job, std::string_view ste
 
 jobs::Next retry_members(db::Txn& txn, const jobs::Job& job, std::string_view step,
                          const Error& error) {
-  const auto members = list_members(txn, job);
   // A VM does not stay in BACKUP until its host is back.
-  const bool is_of_backup = !members.empty() && is_backup(txn, members.front());
-  const bool is_host = error.code == Errc::kUnavailable && !is_of_backup;
+  const bool is_host = error.code == Errc::kUnavailable && !is_backup(txn, job);
   if (!is_host && job.attempt + 1 >= kPinAttemptsMax) return fail_members(txn, job, step, error);
   const std::string reason = is_host ? fmt::format("waiting for host: {}", error.text())
                                      : fmt::format("{}: {}", step, error.text());
-  for (const Snapshot& snapshot : members) mark_waiting(txn, snapshot, reason);
+  for (const Snapshot& snapshot : list_members(txn, job)) mark_waiting(txn, snapshot, reason);
   return jobs::again(jobs::pause_after(job.attempt), reason);
 }
 

@@ -43,14 +43,6 @@ class BackupTest : public Site {
     EXPECT_TRUE(made) << made.error().text();
     return made.value_or(ImageId{});
   }
-  Result<void> change(std::function<Result<void>(db::Txn&)> work) {
-    const auto done = run<int>([&](db::Txn& txn) -> Result<int> {
-      CHECK_OK(work(txn));
-      return 0;
-    });
-    if (!done) return tl::unexpected(done.error());
-    return {};
-  }
   Result<void> cancel(VmId id) {
     return change([&](db::Txn& txn) { return daemon().snapshots.cancel_backup(txn, id); });
   }

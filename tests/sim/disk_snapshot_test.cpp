@@ -14,14 +14,6 @@ class DiskSnapshotTest : public Site {
       return daemon().vms.create_disk_snapshot(txn, UserId{0}, vm, DiskId{0}, name);
     });
   }
-  Result<void> change(std::function<Result<void>(db::Txn&)> work) {
-    const auto done = run<int>([&](db::Txn& txn) -> Result<int> {
-      CHECK_OK(work(txn));
-      return 0;
-    });
-    if (!done) return tl::unexpected(done.error());
-    return {};
-  }
   Result<void> revert(VmId vm, std::int64_t snapshot) {
     return change([&](db::Txn& txn) {
       return daemon().vms.revert_disk_snapshot(txn, UserId{0}, vm, DiskId{0}, snapshot);

@@ -10,14 +10,6 @@ using compute::Recover;
 
 class HotplugTest : public Site {
  protected:
-  Result<void> change(std::function<Result<void>(db::Txn&)> work) {
-    const auto done = run<int>([&](db::Txn& txn) -> Result<int> {
-      CHECK_OK(work(txn));
-      return 0;
-    });
-    if (!done) return tl::unexpected(done.error());
-    return {};
-  }
   Result<void> attach(VmId vm, const std::string& disk) {
     const auto ask = text::Template::parse("DISK=[" + disk + "]").value();
     return change(

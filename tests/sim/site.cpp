@@ -106,6 +106,10 @@ void Site::TearDown() {
   lanes_.drop_all();
 }
 
+Result<void> Site::change(const std::function<Result<void>(db::Txn&)>& work) {
+  return run<int>([&](db::Txn& txn) { return work(txn).map([] { return 0; }); }).map([](int) {});
+}
+
 void Site::kill() {
   cut();
   start();

@@ -69,6 +69,8 @@ class Site : public testing::Test {
 
   template <class T>
   Result<T> run(std::function<Result<T>(db::Txn&)> work);
+  /// For what answers nothing.
+  Result<void> change(const std::function<Result<void>(db::Txn&)>& work);
   template <class T>
   T read(std::function<T(db::Txn&)> work);
 

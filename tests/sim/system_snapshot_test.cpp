@@ -24,14 +24,6 @@ class SystemSnapshotTest : public Site {
       return daemon().vms.create_system_snapshot(txn, UserId{0}, id_, name);
     });
   }
-  Result<void> change(std::function<Result<void>(db::Txn&)> work) {
-    const auto done = run<int>([&](db::Txn& txn) -> Result<int> {
-      CHECK_OK(work(txn));
-      return 0;
-    });
-    if (!done) return tl::unexpected(done.error());
-    return {};
-  }
   Result<void> revert(std::int64_t number) {
     return change([&](db::Txn& txn) -> Result<void> {
       CHECK_OK(daemon().vms.revert_system_snapshot(txn, UserId{0}, id_, number));
