@@ -1,10 +1,10 @@
 #include "site/vm_group.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "access/directory.h"
+#include "base/numbers.h"
 #include "site/internal/roles.h"
 #include "site/internal/stored.h"
 #include "site/internal/vm_group_rows.h"
@@ -149,11 +149,10 @@ Result<std::optional<RoleRef>> find_role(db::Txn& txn, const access::Actor& acto
   const auto* wish = vm_attributes.find_vector("VMGROUP");
   if (wish == nullptr) return std::optional<RoleRef>{};
   const std::string text = wish->get("VMGROUP_ID");
-  std::int64_t number = -1;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  if (number < 0)
+  const auto number = natural_from(text);
+  if (!number)
     return fail(Errc::kInvalid, "VMGROUP_ID of the VM is \"{}\"; it must be the id of one", text);
-  const VmGroup group = TRY(find_vm_group(txn, VmGroupId{number}));
+  const VmGroup group = TRY(find_vm_group(txn, VmGroupId{*number}));
   CHECK_OK(access::authorize(txn, actor, access::Op::kUse, subject_of(group)));
   const auto* role = role_named(group, wish->get("ROLE"));
   if (role == nullptr)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "access/locks.h"
 #include "base/log.h"
 #include "compute/backups.h"
 #include "datastore/backups.h"
@@ -59,7 +60,7 @@ text::Vector provenance_of_backup(const Job& job, const std::vector<Snapshot>& p
   return facts;
 }
 
-/// KEEP_LAST: the oldest go, except what a VM is being restored from.
+/// KEEP_LAST: the oldest go, except what somebody has locked or a VM is being restored from.
 void prune_backups(db::Txn& txn, VmId id) {
   const auto vm = compute::find_vm(txn, id);
   if (!vm) return;
@@ -69,6 +70,7 @@ void prune_backups(db::Txn& txn, VmId id) {
   auto surplus = static_cast<std::int64_t>(kept.size()) - config->keep_last;
   for (const ImageId image : kept) {
     if (surplus-- <= 0) return;
+    if (access::find_lock(txn, access::Resource::kImage, image.value).is_set()) continue;
     if (jobs::find_claimant(txn, datastore::backup_resource(image))) continue;
     datastore::start_deleting_backup(txn, image);
   }

@@ -148,5 +148,18 @@ TEST_F(VmGroups, WhatMakesNoSenseIsRefused) {
   EXPECT_EQ(try_make("NAME=g ROLE=[NAME=a]").error().code, Errc::kConflict);
 }
 
+TEST_F(VmGroups, AVmNamesItsGroupByNothingButTheId) {
+  ASSERT_TRUE(try_make("NAME=g ROLE=[NAME=a]"));
+  for (const char* id : {"0abc", "-1", "g", ""}) {
+    const auto wish =
+        *text::Template::parse(fmt::format("VMGROUP=[VMGROUP_ID=\"{}\", ROLE=a]", id));
+    database_->read(now_, [&](db::Txn& txn) {
+      const auto role = find_role(txn, root_, wish);
+      ASSERT_FALSE(role) << id;
+      EXPECT_EQ(role.error().code, Errc::kInvalid) << id;
+    });
+  }
+}
+
 }  // namespace
 }  // namespace neph::site
