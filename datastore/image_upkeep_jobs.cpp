@@ -15,6 +15,9 @@ using jobs::Job;
 using jobs::Next;
 using jobs::Work;
 
+constexpr std::string_view kIntact = "intact";
+constexpr std::string_view kIntactFromNow = "intact (checksum recorded now)";
+
 Next settle_deleted(db::Txn& txn, const Job& job, const Result<void>& removed) {
   auto image = find_image(txn, job.image);
   if (!image) return jobs::done();
@@ -66,24 +69,41 @@ Result<Work> plan_delete(db::Txn& txn, const DriverCatalogue& drivers, const Job
               settle};
 }
 
-/// Reads the file of an image once more; `settle` hears the sum.
-using SettleSum = std::function<Next(db::Txn&, const Job&, Image&, const std::string& sum)>;
+/// Reads the files of an image once more; `settle` hears their sums.
+using Sums = std::vector<std::string>;
+using SettleSums = std::function<Next(db::Txn&, const Job&, Image&, const Sums& sums)>;
+
+/// A backup has one for each of its disks, in their order.
+std::vector<std::string> content_of(db::Txn& txn, const Image& image) {
+  if (image.type != ImageType::kBackup) return {image.source};
+  std::vector<std::string> files;
+  if (const auto backup = find_backup(txn, image.id))
+    for (const BackupDisk& disk : backup->disks) files.push_back(disk.path);
+  return files;
+}
+
+Result<Sums> sums_of(datastore_driver::Driver& driver, const std::vector<std::string>& files,
+                     Progress& progress) {
+  Sums sums;
+  for (const auto& file : files) sums.push_back(TRY(driver.checksum(file, progress)));
+  return sums;
+}
 
 Result<Work> plan_reading(db::Txn& txn, const DriverCatalogue& drivers, const Job& job,
-                          const SettleSum& settle) {
+                          const SettleSums& settle) {
   if (job.is_cancel_asked) return jobs::at_once(jobs::cancelled());
   const Bench bench = TRY(find_bench(txn, drivers, job));
-  return jobs::work<std::string>(
-      [driver = bench.driver, path = bench.image.source](Progress& progress) {
-        return driver->checksum(path, progress);
+  return jobs::work<Sums>(
+      [driver = bench.driver, files = content_of(txn, bench.image)](Progress& progress) {
+        return sums_of(*driver, files, progress);
       },
-      [settle](db::Txn& txn, const Job& job, Result<std::string> sum) -> Next {
+      [settle](db::Txn& txn, const Job& job, Result<Sums> sums) -> Next {
         if (job.is_cancel_asked) return jobs::cancelled();
-        if (!sum && is_worth_retrying(job, sum.error())) return retry(job, sum.error());
-        if (!sum) return jobs::failed(sum.error());
+        if (!sums && is_worth_retrying(job, sums.error())) return retry(job, sums.error());
+        if (!sums) return jobs::failed(sums.error());
         auto image = find_image(txn, job.image);
         if (!image) return jobs::failed(image.error());
-        return settle(txn, job, *image, *sum);
+        return settle(txn, job, *image, *sums);
       });
 }
 
@@ -93,22 +113,44 @@ bool is_still(db::Txn& txn, const Image& image) {
          shown_state(image, image_use(txn, image.id)) != ImageState::kUsedPersistent;
 }
 
-Next settle_hash(db::Txn& txn, const Job&, Image& image, const std::string& sum) {
+Next settle_hash(db::Txn& txn, const Job&, Image& image, const Sums& sums) {
   if (!is_still(txn, image)) return jobs::done("it was used meanwhile: no checksum");
-  image.sha256 = sum;
+  image.sha256 = sums.front();
   save_image(txn, image);
-  return jobs::done(sum);
+  return jobs::done(image.sha256);
 }
 
-Next settle_verify(db::Txn& txn, const Job& job, Image& image, const std::string& sum) {
-  if (!image.sha256.empty() && image.sha256 == sum) return jobs::done("intact");
+/// The word that everything is as it was, or of the first disk that is not.
+Next settle_verified_backup(db::Txn& txn, const Job& job, const Sums& sums) {
+  auto backup = find_backup(txn, job.image);
+  if (!backup) return jobs::failed(backup.error());
+  std::string_view word = kIntact;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    BackupDisk& disk = backup->disks[i];
+    if (disk.sha256 == sums[i]) continue;
+    if (!disk.sha256.empty()) {
+      log::error("image.corrupt", {{"image", job.image}, {"disk", disk.id}, {"sha256", sums[i]}});
+      return jobs::done(fmt::format("corrupt: the SHA-256 of disk {} is {}, it was {} when the "
+                                    "backup became READY", disk.id, sums[i], disk.sha256));
+    }
+    disk.sha256 = sums[i];
+    save_backup_disk(txn, job.image, disk);
+    word = kIntactFromNow;
+  }
+  return jobs::done(std::string(word));
+}
+
+Next settle_verify(db::Txn& txn, const Job& job, Image& image, const Sums& sums) {
+  if (image.type == ImageType::kBackup) return settle_verified_backup(txn, job, sums);
+  const std::string& sum = sums.front();
+  if (!image.sha256.empty() && image.sha256 == sum) return jobs::done(std::string(kIntact));
   if (image.modified_by.is_set())
     return jobs::done(fmt::format("modified since by VM {}", image.modified_by));
   if (!is_still(txn, image)) return jobs::done("not known: it was used while it was read");
   if (image.sha256.empty()) {
     image.sha256 = sum;
     save_image(txn, image);
-    return jobs::done("intact (checksum recorded now)");
+    return jobs::done(std::string(kIntactFromNow));
   }
   log::error("image.corrupt", {{"image", image.id}, {"job", job.id}, {"sha256", sum}});
   return jobs::done(
@@ -117,7 +159,7 @@ Next settle_verify(db::Txn& txn, const Job& job, Image& image, const std::string
 }
 
 jobs::KindSpec reading_kind(const std::string& name, const DriverCatalogue& drivers,
-                            const SettleSum& settle) {
+                            const SettleSums& settle) {
   return {name,
           {{.name = "read", .slot = jobs::Slot::kCopy,
             .plan = [&drivers, settle](db::Txn& txn, const Job& job) {
@@ -147,9 +189,6 @@ Result<JobId> ImageService::verify(db::Txn& txn, const access::Actor& actor, Ima
   const Image image = TRY(find_image(txn, id));
   const ImageUse use = image_use(txn, id);
   const ImageState shown = shown_state(image, use);
-  if (image.type == ImageType::kBackup)
-    return fail(Errc::kWrongState, "Image {} is a backup of several files; single images are "
-                "verified", id);
   if (shown == ImageState::kUsedPersistent)
     return fail(Errc::kWrongState, "Image {} cannot be verified: VM {} is writing to it", id,
                 use.vms.front());

@@ -1,5 +1,7 @@
+#include "access/locks.h"
 #include "compute/backups.h"
 #include "datastore/backups.h"
+#include "jobs/queue.h"
 #include "tests/sim/site.h"
 
 namespace neph {
@@ -350,6 +352,44 @@ TEST_F(BackupTest, OnlyTheLastBackupsAreKept) {
   EXPECT_FALSE(image(made[0]));
   EXPECT_EQ(files_kept().size(), 4u);
   EXPECT_EQ(quota_of_kept("SIZE"), 400);
+}
+
+TEST_F(BackupTest, ALockedBackupIsKept) {
+  const VmId id = two_disks();
+  ASSERT_TRUE(configure(id, "KEEP_LAST=\"1\""));
+  const ImageId first = back_up(id);
+  pass(Duration{5'000});
+  ASSERT_TRUE(change([&](db::Txn& txn) {
+    return access::lock(txn, admin_, {access::Resource::kImage, ObjectKind::kImage, first.value},
+                        static_cast<std::int64_t>(access::LockLevel::kAdmin),
+                        access::LockTest::kNo);
+  }));
+  const ImageId second = back_up(id);
+  pass(Duration{5'000});
+  EXPECT_EQ(backups(id), (std::vector<ImageId>{first, second}));
+}
+
+TEST_F(BackupTest, VerifyNamesTheDiskOfABackupThatIsNotAsItWas) {
+  const VmId id = two_disks();
+  const ImageId kept = back_up(id);
+  pass(Duration{5'000});
+  const auto verify = [&] {
+    const auto job = run<JobId>(
+        [&](db::Txn& txn) { return daemon().images.verify(txn, admin_, kept); });
+    EXPECT_TRUE(job) << job.error().text();
+    pass(Duration{5'000});
+    return read<std::string>([&](db::Txn& txn) { return jobs::find(txn, *job)->result; });
+  };
+  EXPECT_TRUE(verify().starts_with("intact"));
+  EXPECT_EQ(verify(), "intact");
+  const auto put = [&](const Blocks& blocks) {
+    world().put_image(backup(kept).disks[1].path, datastore_driver::Format::kQcow2,
+                      Bytes::megabytes(100), blocks);
+  };
+  const Blocks saved_blocks = saved(kept, 1);
+  put({{1, 99}});
+  EXPECT_TRUE(verify().starts_with("corrupt: the SHA-256 of disk 1 is "));
+  put(saved_blocks);
 }
 
 TEST_F(BackupTest, ABackupThatIsDeletedFreesItsFilesAndItsQuota) {
