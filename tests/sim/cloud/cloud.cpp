@@ -79,6 +79,7 @@ void Report::add(const Report& more) {
   calls += more.calls;
   acknowledged += more.acknowledged;
   ready += more.ready;
+  backups += more.backups;
   failed_with_reason += more.failed_with_reason;
   given_up += more.given_up;
   misfortunes += more.misfortunes;
@@ -191,6 +192,8 @@ void Cloud::install() {
           txn, admin, {.name = fmt::format("user{}", i), .password_hash = "hash"})));
     for (int i = 0; i < plan_.hosts; ++i)
       TRY(hosts.allocate(txn, host_name(i), "dummy", "dummy", ClusterId{0}));
+    const auto for_backups = TRY(text::Template::parse("NAME=backups\nDS_MAD=fs\nTYPE=BACKUP_DS"));
+    backups_ = TRY(images.allocate_datastore(txn, admin, for_backups, ClusterId{}));
     for (int i = 0; i < kBaseImages; ++i) {
       datastore::Image image;
       image.name = fmt::format("base{}", i);

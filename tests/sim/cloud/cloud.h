@@ -47,6 +47,7 @@ struct Report {
   int calls = 0;
   int acknowledged = 0;   ///< snapshots
   int ready = 0;
+  int backups = 0;        ///< that became READY
   int failed_with_reason = 0;
   int given_up = 0;       ///< cancelled or discarded by their owners
   int misfortunes = 0;
@@ -101,6 +102,7 @@ class Cloud {
   [[nodiscard]] Report& report() { return report_; }
   [[nodiscard]] const std::vector<UserId>& users() const { return users_; }
   [[nodiscard]] const std::vector<ImageId>& base_images() const { return base_images_; }
+  [[nodiscard]] DatastoreId backups() const { return backups_; }  ///< the datastore for them
   [[nodiscard]] std::string host_name(int number) const;
 
  private:
@@ -122,6 +124,7 @@ class Cloud {
   std::vector<std::shared_ptr<void>> actors_;
   std::vector<UserId> users_;
   std::vector<ImageId> base_images_;
+  DatastoreId backups_;
   std::unique_ptr<Daemon> daemon_;
 };
 

@@ -25,9 +25,9 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 
 std::string words_of(const Report& report) {
   return fmt::format("{} calls, {} misfortunes, {} power cuts; snapshots acknowledged {}: ready "
-                     "{}, given up by their owners {}, failed with a reason {}",
+                     "{}, given up by their owners {}, failed with a reason {}; {} backups ready",
                      report.calls, report.misfortunes, report.cuts, report.acknowledged,
-                     report.ready, report.given_up, report.failed_with_reason);
+                     report.ready, report.given_up, report.failed_with_reason, report.backups);
 }
 
 std::string complaints_of(const Report& report, std::uint64_t seed) {
@@ -70,9 +70,9 @@ class Worker {
     std::size_t finished = 0;
     Report one;
     int complaints = 0;
-    while (std::fscanf(results_, "%d %d %d %d %d %d %d %d\n", &one.calls, &one.acknowledged,
+    while (std::fscanf(results_, "%d %d %d %d %d %d %d %d %d\n", &one.calls, &one.acknowledged,
                        &one.ready, &one.failed_with_reason, &one.given_up, &one.misfortunes,
-                       &one.cuts, &complaints) == 8) {
+                       &one.cuts, &one.backups, &complaints) == 9) {
       ++finished;
       sum.add(one);
       std::array<char, 4096> line{};
@@ -87,10 +87,10 @@ class Worker {
   void write(const Report& report, std::uint64_t seed) {
     std::string text;
     if (!report.complaints.empty()) text = complaints_of(report, seed);
-    std::fprintf(results_, "%d %d %d %d %d %d %d %ld\n%s", report.calls, report.acknowledged,
+    std::fprintf(results_, "%d %d %d %d %d %d %d %d %ld\n%s", report.calls, report.acknowledged,
                  report.ready, report.failed_with_reason, report.given_up, report.misfortunes,
-                 report.cuts, static_cast<long>(std::count(text.begin(), text.end(), '\n')),
-                 text.c_str());
+                 report.cuts, report.backups,
+                 static_cast<long>(std::count(text.begin(), text.end(), '\n')), text.c_str());
   }
 
   std::FILE* results_;

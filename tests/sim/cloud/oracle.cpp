@@ -1,6 +1,7 @@
 #include "tests/sim/cloud/oracle.h"
 
 #include "compute/vm.h"
+#include "datastore/backups.h"
 #include "datastore/image.h"
 #include "tests/support/invariants.h"
 
@@ -31,6 +32,7 @@ void Oracle::acknowledge_snapshot(const std::string& image_name) {
 void Oracle::look(db::Txn& txn, const db::ChangeSet& changes) {
   for (const auto& [kind, id] : changes.all()) {
     if (kind == ObjectKind::kSnapshot) look_at(txn, SnapshotId{id});
+    if (kind == ObjectKind::kImage) look_at_backup(txn, ImageId{id});
     if (kind != ObjectKind::kVm) continue;
     const auto vm = compute::find_vm(txn, VmId{id});
     if (!vm) continue;
@@ -44,6 +46,8 @@ void Oracle::look_at(db::Txn& txn, SnapshotId id) {
   const auto snapshot = snapshots::find_snapshot(txn, id);
   if (!snapshot) return cloud_.complain(fmt::format("snapshot {} has lost its row", id));
   Known& known = known_[id];
+  if (const auto image = datastore::find_image(txn, snapshot->image))
+    known.is_of_backup = image->type == datastore::ImageType::kBackup;
   if (snapshot->phase != known.phase)
     cloud_.note(fmt::format("snapshot {} of VM {} is {} {}{}", id, snapshot->vm,
                             name_of(snapshot->phase), snapshot->reason, snapshot->error));
@@ -60,9 +64,20 @@ void Oracle::look_at(db::Txn& txn, SnapshotId id) {
     if (snapshot->phase == Phase::kFailed) check_kept(txn, *snapshot);
     const bool has_gone =
         snapshot->phase == Phase::kCancelled || snapshot->phase == Phase::kDiscarded;
-    if (has_gone && !given_up_.contains(id)) complain(*snapshot, "nobody gave it up");
+    // A backup is given up as a whole when one of its parts fails.
+    if (has_gone && !given_up_.contains(id) && !known.is_of_backup)
+      complain(*snapshot, "nobody gave it up");
   }
   known.phase = snapshot->phase;
+}
+
+void Oracle::look_at_backup(db::Txn& txn, ImageId id) {
+  const auto image = datastore::find_image(txn, id);
+  const bool is_one = image && image->type == datastore::ImageType::kBackup;
+  if (!is_one || image->state != ImageState::kReady || !backups_.insert(id).second) return;
+  ++cloud_.report().backups;
+  for (const Snapshot& part : snapshots::list_by_image(txn, id))
+    if (part.phase != Phase::kReady) complain(part, "is part of a backup that is ready");
 }
 
 /// What the guest had on the disk at that instant, as the world knows it.
@@ -93,9 +108,12 @@ void Oracle::capture(db::Txn& txn, const Snapshot& snapshot, Known& known) {
 void Oracle::compare(db::Txn& txn, const Snapshot& snapshot, const Known& known) {
   const auto image = datastore::find_image(txn, snapshot.image);
   if (!image) return complain(snapshot, "is ready, and its image is not there");
-  if (image->state != ImageState::kReady) complain(snapshot, "is ready, and its image is not");
+  // A backup waits for all of its parts.
+  if (image->state != ImageState::kReady && !known.is_of_backup)
+    complain(snapshot, "is ready, and its image is not");
   if (snapshot.grade == Grade::kNone) complain(snapshot, "is ready without a grade");
-  const auto content = cloud_.world().content_of(image->source);
+  const auto content = cloud_.world().content_of(
+      known.is_of_backup ? datastore::backup_path_of(*image, snapshot.disk) : image->source);
   if (!content) return complain(snapshot, "is ready without bytes: " + content.error().text());
   if (!known.content) return complain(snapshot, "is ready, and was never captured");
   if (content->blocks != known.content->blocks)

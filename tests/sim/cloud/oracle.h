@@ -42,9 +42,11 @@ class Oracle {
     Instant captured;                     ///< once it is pinned; it does not change any more
     std::optional<sim::Content> content;  ///< of the captured instant
     bool is_acknowledged = false;
+    bool is_of_backup = false;
   };
 
   void look_at(db::Txn& txn, SnapshotId id);
+  void look_at_backup(db::Txn& txn, ImageId id);
   void capture(db::Txn& txn, const snapshots::Snapshot& snapshot, Known& known);
   void compare(db::Txn& txn, const snapshots::Snapshot& snapshot, const Known& known);
   void check_retained(db::Txn& txn, VmId ended);
@@ -59,6 +61,7 @@ class Oracle {
   std::set<SnapshotId> given_up_;
   std::set<ImageId> images_given_up_;
   std::set<VmId> changed_at_rest_;
+  std::set<ImageId> backups_;  ///< that are READY
 };
 
 }  // namespace neph::cloud

@@ -2,8 +2,9 @@
 #include <numeric>
 
 #include "compute/host.h"
+#include "compute/system_snapshot.h"
 #include "compute/vm.h"
-#include "datastore/image.h"
+#include "datastore/backups.h"
 #include "tests/sim/cloud/cloud.h"
 #include "tests/sim/cloud/oracle.h"
 
@@ -13,6 +14,8 @@ namespace {
 using api::Value;
 using compute::VmState;
 using snapshots::Phase;
+
+constexpr UserId kAdministrator{0};
 
 Value number(std::int64_t value) { return Value{static_cast<std::int32_t>(value)}; }
 template <class Tag>
@@ -90,6 +93,9 @@ class Person {
         {16, &Person::snapshot_deferred},
         {22, &Person::steer_vm},
         {14, &Person::change_vm},
+        {6, &Person::back_up},
+        {5, &Person::restore},
+        {6, &Person::set_restore_point},
         {10, &Person::end_vm},
         {8, &Person::change_mind},
         {6, &Person::delete_image},
@@ -110,7 +116,7 @@ class Person {
         {2, &Person::create_vm},
     });
     const auto mine = look_up(cloud_, user_);
-    if (user_ == UserId{0}) return choose(kDuties, mine);
+    if (user_ == kAdministrator) return choose(kDuties, mine);
     choose(kHabits, mine);
   }
 
@@ -152,6 +158,7 @@ class Person {
     std::string text = fmt::format("NAME=\"{}\"\nCPU=1\nMEMORY=64\n", name("vm"));
     text += disk(mine);
     if (happens(30)) text += disk(mine);
+    if (happens(30)) text += "BACKUP_CONFIG=[KEEP_LAST=\"1\", BACKUP_VOLATILE=\"YES\"]\n";
     cloud_.call(user_, "one.vm.allocate", {word(text), Value{false}},
                 [this](const Result<api::Answer>& answer) {
                   if (answer)
@@ -220,6 +227,43 @@ class Person {
       default:
         return cloud_.call(user_, "one.vm.disksnapshotcreate", {id, which, word(name("point"))});
     }
+  }
+
+  // Backups, which an administrator makes for everybody; restore points with memory.
+
+  void back_up(const Belongings& mine) {
+    const OwnVm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    const auto id = number(vm->id);
+    if (happens(10)) return cloud_.call(kAdministrator, "one.vm.backupcancel", {id});
+    cloud_.call(kAdministrator, "one.vm.backup", {id, number(cloud_.backups()), Value{false}});
+  }
+
+  /// Of a VM that is off; one that runs is switched off for the next time.
+  void restore(const Belongings& mine) {
+    const OwnVm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    const auto backups = cloud_.read<std::vector<ImageId>>(
+        [&](db::Txn& txn) { return datastore::list_backups_of(txn, vm->id); });
+    const ImageId* backup = any(backups);
+    if (backup == nullptr) return back_up(mine);
+    if (vm->state != VmState::kPoweroff) return act_on(*vm, "poweroff");
+    cloud_.oracle().change_at_rest(vm->id);
+    cloud_.call(kAdministrator, "one.vm.restore",
+                {number(vm->id), number(*backup), number(-1), number(happens(50) ? -1 : 0)});
+  }
+
+  void set_restore_point(const Belongings& mine) {
+    const OwnVm* vm = any(mine.vms);
+    if (vm == nullptr) return create_vm(mine);
+    const auto id = number(vm->id);
+    const auto points = cloud_.read<std::vector<compute::SystemSnapshot>>(
+        [&](db::Txn& txn) { return compute::list_system_snapshots(txn, vm->id); });
+    const auto* point = any(points);
+    if (point == nullptr || happens(30))
+      return cloud_.call(user_, "one.vm.snapshotcreate", {id, word(name("moment"))});
+    const char* method = happens(60) ? "one.vm.snapshotrevert" : "one.vm.snapshotdelete";
+    cloud_.call(user_, method, {id, number(point->id)});
   }
 
   // Snapshots.
@@ -361,7 +405,7 @@ class Person {
 
   void set_quota(const Belongings&) {
     const UserId user = *any(cloud_.users());
-    if (user == UserId{0}) return;
+    if (user == kAdministrator) return;
     const auto limit = happens(50) ? -1 : cloud_.draw(6);
     cloud_.call(user_, "one.user.quota",
                 {number(user), word(happens(50)
