@@ -97,9 +97,11 @@ void stop_as_asked(db::Txn& txn, Vm& vm, const HaltRow& row, StopReason reason, 
   vm.rest_grade = verdict.grade;
   forget_system_snapshots(txn, vm);
   save_vm(txn, vm);
-  const bool is_final = row.end == VmState::kDone;
-  datastore::apply_guest_end(txn, vm.id, is_final ? final_end(verdict.grade) : verdict.end, at);
+  datastore::apply_guest_end(txn, vm.id,
+                             removes_disks(row) ? final_end(verdict.grade) : verdict.end, at);
   jobs::wake(txn, stopped_key(vm.id));
+  // A state such as CLEANUP_RESUBMIT stays, and yet the disks are at rest from now on.
+  jobs::wake(txn, state_key(vm.id));
   log::info("vm.stopped", {{"vm", vm.id}, {"why", words_for(reason)}});
 }
 

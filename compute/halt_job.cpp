@@ -7,6 +7,7 @@
 #include "compute/internal/changes.h"
 #include "compute/internal/moves.h"
 #include "compute/internal/proof.h"
+#include "compute/internal/recreate.h"
 #include "compute/internal/vm_jobs.h"
 #include "compute/vm_factory.h"
 #include "datastore/holds.h"
@@ -255,6 +256,7 @@ Next settle_release(db::Txn& txn, const Job& job, const std::vector<DiskId>& hel
   }
   set_stand(*vm, {row.end, LcmState::kInit});
   vm->job = {};
+  if (row.target == HaltTarget::kRecreated) forget_disks(txn, *vm);
   if (row.target == HaltTarget::kMoved) {
     const HistoryAction action = is_hard(job) ? row.hard : row.soft;
     return start_there(txn, *vm, deploy_row(DeployMode::kNew), {target_host(job), action,
@@ -282,8 +284,15 @@ Result<Work> plan_release(db::Txn& txn, const Job& job, const Tools& tools) {
   }
   Release release;
   std::vector<DiskId> held;
-  if (row.end == VmState::kDone) {
-    fire_final_holds(txn, *vm);
+  if (removes_disks(row)) fire_final_holds(txn, *vm);
+  if (row.target == HaltTarget::kRecreated) {
+    const Stand given_up = row.epilog_failed;
+    if (auto wait = wait_for_snapshots(txn, job, *vm, given_up)) {
+      return jobs::at_once(std::move(*wait));
+    }
+    intend_removal(txn, *vm);
+  }
+  if (removes_disks(row)) {
     auto planned = plan_end(txn, *vm, tools, held);
     if (!planned) return jobs::at_once(settle_release(txn, job, {}, tl::unexpected(
                                                                         planned.error())));

@@ -148,6 +148,8 @@ constexpr std::array kHalts = std::to_array<HaltRow>({
      HistoryAction::kDelete},
     {HaltTarget::kMoved, "MOVED", LcmState::kSaveMigrate, LcmState::kInit, VmState::kPoweroff, kOff,
      HistoryAction::kPoweroffMigrate, HistoryAction::kPoweroffHardMigrate},
+    {HaltTarget::kRecreated, "RECREATED", LcmState::kCleanupResubmit, LcmState::kCleanupResubmit,
+     VmState::kPending, kOff, HistoryAction::kDeleteRecreate, HistoryAction::kDeleteRecreate},
 });
 
 constexpr auto kNew = DeployMode::kNew;
@@ -179,6 +181,7 @@ constexpr std::array kRecovers = std::to_array<RecoverRow>({
     {LcmState::kEpilogUndeploy, false, kNone, "release", HaltTarget::kUndeployed},
     {LcmState::kEpilogUndeployFailure, true, kNone, "release", HaltTarget::kUndeployed},
     {LcmState::kCleanupDelete, false, kNone, "ask", HaltTarget::kDeleted},
+    {LcmState::kCleanupResubmit, false, kNone, "ask", HaltTarget::kRecreated},
     {LcmState::kSaveSuspend, false, kNone, "save", kNone},
     {LcmState::kSaveStop, false, kNone, "save", kNone},
     {LcmState::kEpilogStop, false, kNone, "release", kNone},
@@ -379,6 +382,10 @@ const ActionRow* find_row(Action action, Stand from) {
 const DeployRow& deploy_row(DeployMode mode) { return kDeploys.at(static_cast<int>(mode)); }
 const HaltRow& halt_row(HaltTarget target) { return kHalts.at(static_cast<int>(target)); }
 
+bool removes_disks(const HaltRow& row) {
+  return row.end == VmState::kDone || row.target == HaltTarget::kRecreated;
+}
+
 const DeployRow* find_deploy_row(std::string_view name) {
   const auto row = std::ranges::find(kDeploys, name, &DeployRow::name);
   return row == kDeploys.end() ? nullptr : &*row;
@@ -438,7 +445,8 @@ bool may_run(Stand stand) {
     case LcmState::kShutdown:
     case LcmState::kShutdownPoweroff:
     case LcmState::kShutdownUndeploy:
-    case LcmState::kCleanupDelete: return true;
+    case LcmState::kCleanupDelete:
+    case LcmState::kCleanupResubmit: return true;
     default: return false;
   }
 }
@@ -481,7 +489,9 @@ std::string lifecycle_markdown() {
   text += "\n## Recover\n\n`failure` ends an operation under way as failed. `retry` does what is "
           "missing of a failed one. `success` looks on\nthe host and in the storage whether its "
           "step has been done after all, and goes on from there; where it has not, it\nfails as "
-          "before and `ERROR` says what was found. `delete` ends the VM from any state.\n\n"
+          "before and `ERROR` says what was found. `delete` ends the VM from any state. "
+          "`delete-recreate` leads a VM in HOLD,\nPOWEROFF, SUSPENDED or ACTIVE back to PENDING, "
+          "and its next start makes its disks anew.\n\n"
           "| in | goes on with |\n|---|---|\n";
   for (const auto& row : kRecovers) {
     text += fmt::format("| {} | {} |\n", name_of(row.from), row.step);

@@ -71,7 +71,7 @@ struct DeployRow {
 [[nodiscard]] std::span<const DeployRow> deploy_rows();
 
 /// A way to a guest that is off.
-enum class HaltTarget { kPoweroff, kUndeployed, kDone, kDeleted, kMoved };
+enum class HaltTarget { kPoweroff, kUndeployed, kDone, kDeleted, kMoved, kRecreated };
 struct HaltRow {
   HaltTarget target;
   std::string_view name;          ///< as the job's argument TARGET
@@ -82,6 +82,8 @@ struct HaltRow {
   HistoryAction soft, hard;
 };
 [[nodiscard]] const HaltRow& halt_row(HaltTarget target);
+/// Whether the VM's own disks go at the end of it, so that whatever is armed on them fires.
+[[nodiscard]] bool removes_disks(const HaltRow& row);
 [[nodiscard]] const HaltRow* find_halt_row(std::string_view name);
 [[nodiscard]] std::span<const HaltRow> halt_rows();
 

@@ -34,9 +34,9 @@ enum class LcmState {
 enum class HistoryAction {
   kNone = 0, kMigrate = 1, kLiveMigrate = 2,
   kUndeploy = 5, kUndeployHard = 6, kStop = 9, kSuspend = 10, kResume = 11,
-  kDelete = 13, kReboot = 15, kRebootHard = 16, kPoweroff = 19, kPoweroffHard = 20,
-  kTerminate = 27, kTerminateHard = 28, kDeploy = 30, kRecover = 42, kMonitor = 44,
-  kPoweroffMigrate = 48, kPoweroffHardMigrate = 49,
+  kDelete = 13, kDeleteRecreate = 14, kReboot = 15, kRebootHard = 16, kPoweroff = 19,
+  kPoweroffHard = 20, kTerminate = 27, kTerminateHard = 28, kDeploy = 30, kRecover = 42,
+  kMonitor = 44, kPoweroffMigrate = 48, kPoweroffHardMigrate = 49,
 };
 
 [[nodiscard]] std::string_view name_of(VmState state);    ///< "ACTIVE"

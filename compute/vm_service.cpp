@@ -83,6 +83,18 @@ Result<void> refuse(const Vm& vm, std::string_view action) {
               shown_name(vm.state, vm.lcm));
 }
 
+/// A delete-recreate that failed, or was given up, has removed some of the disks.
+Result<void> check_disks_there(db::Txn& txn, const Vm& vm) {
+  for (const VmDisk& disk : list_disks(txn, vm.id)) {
+    if (disk.is_present) continue;
+    return fail(Errc::kWrongState,
+                "disk {} of virtual machine [{}] was to be made anew: recover it with "
+                "delete-recreate once more, or terminate it",
+                disk.id, vm.id);
+  }
+  return {};
+}
+
 /// Without a call to its host nobody knows that the guest is off, so a disk that a snapshot waits
 /// for could not be read.
 Result<void> check_disks_at_rest(db::Txn& txn, const Vm& vm) {
@@ -159,6 +171,7 @@ Result<void> VmService::act(db::Txn& txn, UserId by, VmId id, Action action) {
       set_stand(vm, row->next);
       break;
     case Course::kBoot: {
+      CHECK_OK(check_disks_there(txn, vm));
       if (row->from != active(LcmState::kUnknown)) CHECK_OK(check_running_quota(txn, vm));
       const DeployRow& deploy = deploy_row(boot_mode_of(vm.state));
       set_stand(vm, row->next);
@@ -233,16 +246,31 @@ Result<void> VmService::recover(db::Txn& txn, UserId by, VmId id, Recover how) {
       if (has_open_job(txn, vm)) CHECK_OK(jobs::ask_cancel(txn, vm.job));
       end_vm(txn, vm);
       return {};
-    case Recover::kRecreate:
-      return fail(Errc::kWrongState,
-                  "delete-recreate is not provided: terminate virtual machine [{}] and create it "
-                  "again",
-                  id);
+    case Recover::kRecreate: return recreate(txn, by, vm);
     case Recover::kFailure:
     case Recover::kSuccess:
     case Recover::kRetry: return go_on(txn, by, vm, how);
   }
   return fail(Errc::kInvalid, "unknown recover operation {}", static_cast<int>(how));
+}
+
+/// Back to PENDING, without disks: the next prolog makes them anew, and persistent ones keep their
+/// bytes. Half of an operation under way would be lost, so that one is ended first.
+Result<void> VmService::recreate(db::Txn& txn, UserId by, Vm& vm) {
+  const bool is_going = vm.lcm == LcmState::kCleanupDelete || vm.lcm == LcmState::kCleanupResubmit;
+  if (is_going || rest_after_change(stand_of(vm))) return refuse(vm, "recover");
+  switch (vm.state) {
+    case VmState::kHold:
+      set_stand(vm, {VmState::kPending, LcmState::kInit});
+      save_vm(txn, vm);
+      return {};
+    case VmState::kPoweroff:
+    case VmState::kSuspended: CHECK_OK(check_running_quota(txn, vm)); break;
+    case VmState::kActive: break;
+    default: return refuse(vm, "recover");
+  }
+  vm.user_attributes.erase("ERROR");
+  return halt(txn, vm, {HaltTarget::kRecreated, active(LcmState::kCleanupResubmit), true, by});
 }
 
 /// Retry does what is missing: every step inspects before it does anything. Success only looks, and

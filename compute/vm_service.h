@@ -131,6 +131,7 @@ class VmService {
   };
   Result<void> halt(db::Txn& txn, Vm& vm, const HaltAsk& ask);
   Result<void> go_on(db::Txn& txn, UserId by, Vm& vm, Recover how);
+  Result<void> recreate(db::Txn& txn, UserId by, Vm& vm);
 
   Settings settings_;
   const DriverCatalogue& drivers_;

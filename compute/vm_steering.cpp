@@ -47,6 +47,7 @@ std::optional<Action> action_again(const jobs::Job& job) {
   const HaltRow* row = find_halt_row(job.args.get("TARGET"));
   // A move is asked for again by whoever still wants it, to whatever host.
   if (row == nullptr || row->target == HaltTarget::kMoved) return std::nullopt;
+  if (row->target == HaltTarget::kRecreated) return std::nullopt;
   return action_of(*row, job.args.is_yes("HARD"));
 }
 
@@ -97,8 +98,12 @@ Result<JobId> VmService::retry_job(db::Txn& txn, UserId by, const jobs::Job& job
     return tl::unexpected(cannot_retry(vm, job));
   }
   const auto action = action_again(job);
+  const bool recreates = job.kind == "vm.halt" &&
+                         job.args.get("TARGET") == halt_row(HaltTarget::kRecreated).name;
   if (has_failed(vm)) {
     CHECK_OK(recover(txn, by, vm.id, Recover::kRetry));
+  } else if (recreates) {
+    CHECK_OK(recover(txn, by, vm.id, Recover::kRecreate));
   } else if (action && find_row(*action, stand_of(vm)) != nullptr && vm.state != VmState::kDone) {
     CHECK_OK(act(txn, by, vm.id, *action));
   } else {

@@ -243,7 +243,7 @@ void add_life_cycle(Registry<Call>& registry) {
           .needs("ADMIN VM", on_vm<Op::kAdmin>)
           .legacy_code(Errc::kInvalid, kActionCode)
           .doc("Gets a VM out of a state it cannot leave: 0 as if what it waits for had failed, 1 "
-               "as if it had succeeded, 2 again, 3 delete, 4 is not provided, 5 only the row.")
+               "as if it had succeeded, 2 again, 3 delete, 4 delete and recreate, 5 only the row.")
           .answers("id of the VM"),
   });
 }

@@ -26,7 +26,6 @@ Moment moment_of_active(LcmState lcm) {
     // Some of its disks may have gone.
     case LcmState::kEpilogFailure:
     case LcmState::kCleanupDelete:
-    case LcmState::kCleanupResubmit:
       return Moment::kRemoved;
     case LcmState::kEpilogUndeploy:
     case LcmState::kEpilogUndeployFailure:
@@ -50,6 +49,11 @@ Moment moment_of_active(LcmState lcm) {
 
 Moment moment_of(const compute::Vm& vm) {
   if (compute::is_in_doubt(vm)) return Moment::kUnknown;
+  // Its disks stay until no snapshot needs one of them.
+  const bool is_recreated = compute::stand_of(vm) == compute::active(LcmState::kCleanupResubmit);
+  if (is_recreated) {
+    return vm.rest_grade == datastore::Grade::kNone ? Moment::kStopping : Moment::kAtRest;
+  }
   switch (vm.state) {
     case VmState::kActive: return moment_of_active(vm.lcm);
     case VmState::kPoweroff:

@@ -135,6 +135,24 @@ std::vector<Story> deleting_stories() {
   };
 }
 
+std::vector<Story> recreating_stories() {
+  const auto runs = vm_is("RUNNING");
+  const Step recreates = recovers(Recover::kRecreate);
+  return {
+      {"a VM starts over", {a_vm()}, {recreates}, {runs}},
+      {"a VM starts over whose disk is not removed at once",
+       {a_vm(), is_refused("ensure_deleted", 1)}, {recreates, recreates}, {runs}},
+      {"a VM with an armed snapshot starts over", {a_vm()}, {snaps(Kind::kDeferred), recreates},
+       {snapshot_is("ready"), runs}},
+      {"a VM starts over while its disk is copied", {a_vm(), meets(failing("ensure_copied", 3))},
+       {soon(snaps(Kind::kHot)), recreates}, {snapshot_is("ready"), runs}},
+      {"a VM waits for a refused snapshot until it starts over",
+       {a_vm(), is_refused("ensure_copied")},
+       {snaps(Kind::kHot), recreates, sees(vm_is("CLEANUP_RESUBMIT")), storage_heals(), retries()},
+       {snapshot_is("ready"), runs}},
+  };
+}
+
 std::vector<Story> cancelling_stories() {
   const auto runs = vm_is("RUNNING");
   return {
@@ -178,8 +196,8 @@ std::vector<Story> retrying_stories() {
 
 std::vector<Story> recover_stories() {
   std::vector<Story> all;
-  for (auto* some : {&going_on_stories, &deleting_stories, &cancelling_stories,
-                     &retrying_stories})
+  for (auto* some : {&going_on_stories, &deleting_stories, &recreating_stories,
+                     &cancelling_stories, &retrying_stories})
     for (Story& one : some()) all.push_back(std::move(one));
   return all;
 }
