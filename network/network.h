@@ -29,6 +29,7 @@ struct Network {
   std::string outer_vlan_id;
   bool is_vlan_automatic = false;
   bool is_outer_vlan_automatic = false;
+  std::string error;           ///< why it is in ERROR; empty: READY
   std::vector<ClusterId> clusters;
   text::Template attributes;   ///< without what the members above hold
 };

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kNetworkColumns =
     "id, name, user_id, group_id, permissions, parent_id, vn_mad, bridge, bridge_type, phydev,"
-    " vlan_id, outer_vlan_id, is_vlan_automatic, is_outer_vlan_automatic, template";
+    " vlan_id, outer_vlan_id, is_vlan_automatic, is_outer_vlan_automatic, template, error";
 
 Network read_network(const db::Cursor& row) {
   Network network;
@@ -26,6 +26,7 @@ Network read_network(const db::Cursor& row) {
   network.is_vlan_automatic = row.get<bool>(12);
   network.is_outer_vlan_automatic = row.get<bool>(13);
   network.attributes = stored_template(row.text(14));
+  network.error = row.text(15);
   return network;
 }
 
@@ -35,7 +36,7 @@ void with_columns(const Network& network, Write&& write) {
   write(network.name, network.owner, network.group, network.permissions.bits, network.parent,
         network.vn_mad, network.bridge, network.bridge_type, network.phydev, network.vlan_id,
         network.outer_vlan_id, network.is_vlan_automatic, network.is_outer_vlan_automatic,
-        network.attributes.to_text());
+        network.attributes.to_text(), network.error);
 }
 
 constexpr std::string_view kRangeColumns =
@@ -111,7 +112,7 @@ Result<AddressRange> find_range(db::Txn& txn, NetworkId id, AddressRangeId range
 
 void insert_network(db::Txn& txn, const Network& network) {
   with_columns(network, [&](const auto&... columns) {
-    txn.exec(fmt::format("INSERT INTO networks ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    txn.exec(fmt::format("INSERT INTO networks ({}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                          kNetworkColumns),
              network.id, columns...);
   });
@@ -127,7 +128,7 @@ void save_network(db::Txn& txn, const Network& network) {
     txn.exec(
         "UPDATE networks SET name=?, user_id=?, group_id=?, permissions=?, parent_id=?, vn_mad=?,"
         " bridge=?, bridge_type=?, phydev=?, vlan_id=?, outer_vlan_id=?, is_vlan_automatic=?,"
-        " is_outer_vlan_automatic=?, template=? WHERE id=?",
+        " is_outer_vlan_automatic=?, template=?, error=? WHERE id=?",
         columns..., network.id);
   });
   txn.touch(ObjectKind::kNetwork, network.id);

@@ -12,6 +12,8 @@
 #include "network/internal/lease_rows.h"
 #include "network/internal/network_rows.h"
 #include "network/internal/read_network.h"
+#include "network/internal/read_range.h"
+#include "network/security_group.h"
 
 namespace neph::network {
 namespace {
@@ -28,6 +30,16 @@ Result<void> check_name_free(db::Txn& txn, NetworkId id, UserId owner, std::stri
 Result<void> check_cluster_exists(db::Txn& txn, ClusterId cluster) {
   if (is_cluster(txn, cluster)) return {};
   return fail(Errc::kNotFound, "Error getting cluster [{}].", cluster);
+}
+
+/// OpenNebula answers the id of a network with such ranges, and shows the network in ERROR.
+std::string error_of_ranges(const text::Template& ask) {
+  for (const auto* written : ask.vectors("AR")) {
+    if (!has_impossible_size(*written)) continue;
+    return fmt::format("AR/SIZE = \"{}\" is no number of addresses: no address range was made",
+                       written->get("SIZE"));
+  }
+  return {};
 }
 
 /// What the network's leases on hold, or its own addresses in the parent, count in quotas.
@@ -75,10 +87,25 @@ Result<NetworkId> NetworkService::allocate(db::Txn& txn, const access::Actor& ac
   if (!network.attributes.has("SECURITY_GROUPS")) network.attributes.set("SECURITY_GROUPS", "0");
   network.id = db::take_id<NetworkId>(txn, "network");
   CHECK_OK(complete(txn, network));
+  network.error = error_of_ranges(ask);
   insert_network(txn, network);
   join_cluster(txn, network.id, cluster);
+  if (!network.error.empty()) return network.id;
   if (!ask.vectors("AR").empty()) CHECK_OK(insert_written_ranges(txn, network.id, ask, settings_));
   return network.id;
+}
+
+Result<void> NetworkService::recover(db::Txn& txn, NetworkId id, Recover how) const {
+  auto network = TRY(find_network(txn, id));
+  if (network.error.empty()) {
+    return fail(Errc::kWrongState, "Virtual network [{}] is READY: there is nothing to recover",
+                id);
+  }
+  if (how == Recover::kDelete) return remove(txn, id);
+  if (how != Recover::kSuccess) return {};
+  network.error.clear();
+  save_network(txn, network);
+  return {};
 }
 
 Result<void> NetworkService::remove(db::Txn& txn, NetworkId id) const {
@@ -113,6 +140,11 @@ Result<void> NetworkService::update(db::Txn& txn, const access::Actor& actor,
   CHECK_OK(complete(txn, network));
   save_network(txn, network);
   if (inherited_text(network) != old_inherited) mark_outdated(txn, network.id);
+  if (network.vn_mad == old.get("VN_MAD")) return {};
+  // Whether hosts should filter follows from the driver, and is shown in the groups.
+  for (const SecurityGroupId group : list_security_groups(txn)) {
+    txn.touch(ObjectKind::kSecurityGroup, group);
+  }
   return {};
 }
 

@@ -13,11 +13,18 @@ class NetworkService {
  public:
   explicit NetworkService(Settings settings = {}) : settings_(std::move(settings)) {}
 
-  /// NAME, VN_MAD, BRIDGE ..., any number of AR. Checks CREATE NET itself; SECURITY_GROUPS is 0
+  /// NAME, VN_MAD, BRIDGE ..., any number of AR. One whose SIZE no range can have leaves the
+  /// network in ERROR, without ranges. Checks CREATE NET itself; SECURITY_GROUPS is 0
   /// unless written, the cluster the default one unless set.
   /// \returns kDenied, kInvalid, kNotFound (cluster, security group), kConflict (name)
   Result<NetworkId> allocate(db::Txn& txn, const access::Actor& actor, const text::Template& ask,
                              ClusterId cluster) const;
+  /// What leads a network out of ERROR (numbers of one.vn.recover). Nothing on a host is missing,
+  /// so kFailure and kRetry find what was found before, and leave it there.
+  enum class Recover { kFailure = 0, kSuccess = 1, kDelete = 2, kRetry = 3 };
+  /// kSuccess: READY, without the ranges that could not be made.
+  /// \returns kWrongState when it is READY
+  Result<void> recover(db::Txn& txn, NetworkId id, Recover how) const;
   /// A reservation gives its addresses back.
   /// \returns kWrongState naming who has leases or reservations
   Result<void> remove(db::Txn& txn, NetworkId id) const;

@@ -12,8 +12,8 @@ using network::Lease;
 using network::LeaseKind;
 using network::Network;
 
-/// Networks are ready as soon as they are there.
 constexpr std::string_view kReady = "1";
+constexpr std::string_view kError = "5";
 
 void write_id(text::XmlWriter& xml, std::string_view tag, NetworkId id) {
   if (id.is_set()) xml.element(tag, id.value);
@@ -50,8 +50,9 @@ void write_head(text::XmlWriter& xml, const NetworkFacts& facts) {
   xml.ids("CLUSTERS", numbers_of(network.clusters));
   xml.cdata("BRIDGE", network.bridge);
   xml.cdata("BRIDGE_TYPE", network.bridge_type);
-  xml.cdata("STATE", kReady);
-  xml.cdata("PREV_STATE", kReady);
+  const std::string_view state = network.error.empty() ? kReady : kError;
+  xml.cdata("STATE", state);
+  xml.cdata("PREV_STATE", state);
   write_id(xml, "PARENT_NETWORK_ID", network.parent);
   xml.empty("TEMPLATE_ID");
   xml.cdata("VN_MAD", network.vn_mad);
@@ -63,7 +64,9 @@ void write_head(text::XmlWriter& xml, const NetworkFacts& facts) {
   xml.element("USED_LEASES", static_cast<std::int64_t>(facts.leases.size()));
   xml.empty("VROUTERS");
   write_vms(xml, facts.leases);
-  xml.attributes("TEMPLATE", network::shown_template(network));
+  text::Template shown = network::shown_template(network);
+  if (!network.error.empty()) shown.set("ERROR", network.error);
+  xml.attributes("TEMPLATE", shown);
 }
 
 /// What is stored of a range, in the order of names.

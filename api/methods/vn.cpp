@@ -162,9 +162,15 @@ Result<NetworkId> release(Call& call, const WriteNetwork& ask) {
   return ask.network;
 }
 
-Result<NetworkId> recover(Call&, const RecoverNetwork& ask) {
-  return fail(Errc::kWrongState, "Virtual network [{}] is READY: there is nothing to recover",
-              ask.network);
+Result<NetworkId> recover(Call& call, const RecoverNetwork& ask) {
+  using How = network::NetworkService::Recover;
+  if (ask.operation < 0 || ask.operation > static_cast<int>(How::kRetry)) {
+    return fail(Errc::kInvalid, "Wrong recovery operation {}: 0 failure, 1 success, 2 delete, "
+                "3 retry", ask.operation);
+  }
+  const auto how = static_cast<How>(ask.operation);
+  CHECK_OK(call.services().networks.recover(call.txn(), ask.network, how));
+  return ask.network;
 }
 
 Result<EscapedText> show_network(Call& call, const ShowNetwork& ask) {
@@ -201,7 +207,8 @@ void add_life_cycle(Registry<Call>& registry) {
           .writes()
           .args("network", "operation")
           .needs("MANAGE NET", on_network<Op::kManage>)
-          .doc("Always an error: networks are READY from the start, and stay so.")
+          .doc("Leads a network out of ERROR, in which an address range of impossible SIZE leaves "
+               "it: 1 makes it READY without ranges, 2 deletes it, 0 and 3 leave it as it is.")
           .answers("id of the network"),
   });
 }

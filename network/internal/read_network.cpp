@@ -39,7 +39,7 @@ constexpr auto kDrivers = std::to_array<Driver>({
 /// What a network's document shows beside its attributes, or the server alone writes.
 constexpr auto kServerAttributes = std::to_array<std::string_view>(
     {"NAME", "AR", "VN_MAD", "BRIDGE", "BRIDGE_TYPE", "PHYDEV", "VLAN_ID", "OUTER_VLAN_ID",
-     "AUTOMATIC_VLAN_ID", "AUTOMATIC_OUTER_VLAN_ID"});
+     "AUTOMATIC_VLAN_ID", "AUTOMATIC_OUTER_VLAN_ID", "ERROR"});
 
 Result<const Driver*> driver_from(std::string_view name) {
   const auto* found = std::ranges::find(kDrivers, name, &Driver::name);

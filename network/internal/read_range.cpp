@@ -51,10 +51,12 @@ Result<std::optional<Ip6>> prefix_under(const text::Vector& written, std::string
               key, text);
 }
 
+bool is_size(std::int64_t number) { return number >= 1 && number <= kSizeMax; }
+
 Result<std::int64_t> size_of(const text::Vector& written) {
   const std::string text = written.get("SIZE");
   const auto size = natural_from(text);
-  if (size && *size >= 1 && *size <= kSizeMax) return *size;
+  if (size && is_size(*size)) return *size;
   return fail(Errc::kInvalid, "AR/SIZE = \"{}\" is not a number from 1 to {}", text, kSizeMax);
 }
 
@@ -120,6 +122,11 @@ bool overlaps(std::uint64_t first, std::int64_t size, std::uint64_t other,
 }
 
 }  // namespace
+
+bool has_impossible_size(const text::Vector& written) {
+  const auto number = integer_from(written.get("SIZE"));
+  return number && !is_size(*number);
+}
 
 Result<AddressRange> read_range(const text::Vector& written, std::uint16_t mac_prefix) {
   CHECK_OK(check_provided(written));

@@ -12,6 +12,8 @@ namespace neph::network {
 /// \returns kInvalid naming attribute and value
 [[nodiscard]] Result<AddressRange> read_range(const text::Vector& written,
                                               std::uint16_t mac_prefix);
+/// Whether SIZE is a number, yet none that a range can have: "-1".
+[[nodiscard]] bool has_impossible_size(const text::Vector& written);
 /// SIZE, prefixes and further attributes, as they are written; the addresses stay.
 /// \returns kInvalid for a SIZE that is none, or with another TYPE, IP or MAC
 [[nodiscard]] Result<AddressRange> changed_range(const AddressRange& old,

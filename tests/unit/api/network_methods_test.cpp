@@ -200,6 +200,29 @@ TEST_F(NetworkMethods, RangesHoldsAndReservationsAreServed) {
   EXPECT_EQ(world.as_admin("one.vn.recover", as_int(0) + as_int(3)).code, 2048);
 }
 
+TEST_F(NetworkMethods, ARangeOfImpossibleSizeLeavesTheNetworkInErrorUntilItIsRecovered) {
+  const auto made = world.as_admin(
+      "one.vn.allocate",
+      as_string("NAME=odd VN_MAD=dummy BRIDGE=br0 AR=[TYPE=IP4, IP=10.0.0.1, SIZE=\"-1\"]") +
+          as_int(-1));
+  ASSERT_GE(made.number, 0) << made.text;
+  const auto id = as_int(static_cast<int>(made.number));
+  const auto shown = [&] { return world.as_admin("one.vn.info", id).text; };
+  EXPECT_TRUE(holds(shown(), "<STATE><![CDATA[5]]></STATE>")) << shown();
+  EXPECT_TRUE(holds(shown(), "<ERROR><![CDATA[AR/SIZE")) << shown();
+  EXPECT_EQ(world.as_admin("one.vn.recover", id + as_int(4)).code, 8192);
+  for (const int leaves_it : {0, 3}) {
+    EXPECT_EQ(world.as_admin("one.vn.recover", id + as_int(leaves_it)).number, made.number);
+    EXPECT_TRUE(holds(shown(), "<STATE><![CDATA[5]]></STATE>"));
+  }
+  EXPECT_EQ(world.as_admin("one.vn.recover", id + as_int(1)).number, made.number);
+  EXPECT_TRUE(holds(shown(), "<STATE><![CDATA[1]]></STATE>"));
+  EXPECT_FALSE(holds(shown(), "<ERROR>"));
+  EXPECT_EQ(world.as_admin("one.vn.recover", id + as_int(2)).code, 2048);
+  EXPECT_EQ(world.as_admin("one.vn.add_ar",
+                           id + as_string("AR=[TYPE=IP4, IP=10.0.0.1, SIZE=\"-1\"]")).code, 8192);
+}
+
 TEST_F(NetworkMethods, SecurityGroupsAreServedFromTheDefaultOneOn) {
   const auto window = as_int(-2) + as_int(-1) + as_int(-1);
   const auto pool = world.as_alice("one.secgrouppool.info", window).text;
