@@ -31,6 +31,9 @@ struct SecurityGroup {
 [[nodiscard]] std::vector<SecurityGroupId> list_security_groups(db::Txn& txn);
 /// VMs with a NIC in the group, by ascending id.
 [[nodiscard]] std::vector<VmId> list_vms_in(db::Txn& txn, SecurityGroupId id);
+/// Those of them whose traffic should be filtered: networks of VN_MAD "dummy" ask hosts for
+/// nothing.
+[[nodiscard]] std::vector<VmId> list_filtered_vms_in(db::Txn& txn, SecurityGroupId id);
 /// Groups of all NICs of a VM, each once.
 [[nodiscard]] std::vector<SecurityGroupId> list_security_groups_of(db::Txn& txn, VmId vm);
 

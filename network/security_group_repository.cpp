@@ -36,6 +36,17 @@ std::vector<VmId> list_vms_in(db::Txn& txn, SecurityGroupId id) {
       id);
 }
 
+std::vector<VmId> list_filtered_vms_in(db::Txn& txn, SecurityGroupId id) {
+  return db::list_ids<VmId>(
+      txn,
+      "SELECT DISTINCT member.vm_id FROM nic_security_groups member"
+      " LEFT JOIN leases ON leases.vm_id = member.vm_id AND leases.nic_id = member.nic_id"
+      " LEFT JOIN networks ON networks.id = leases.network_id"
+      " WHERE member.security_group_id = ? AND coalesce(networks.vn_mad, '') <> 'dummy'"
+      " ORDER BY member.vm_id",
+      id);
+}
+
 std::vector<SecurityGroupId> list_security_groups_of(db::Txn& txn, VmId vm) {
   return db::list_ids<SecurityGroupId>(
       txn,

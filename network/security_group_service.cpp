@@ -119,7 +119,7 @@ Result<void> chown_security_group(db::Txn& txn, SecurityGroupId id, UserId user,
 
 Result<void> check_committed(db::Txn& txn, SecurityGroupId id) {
   const auto group = TRY(find_security_group(txn, id));
-  const auto vms = list_vms_in(txn, id);
+  const auto vms = list_filtered_vms_in(txn, id);
   if (vms.empty() || allows_everything(group)) return {};
   return fail(Errc::kWrongState,
               "The rules of security group [{}] are not in force: hosts do not filter packets. VMs "

@@ -133,8 +133,8 @@ Result<EntryPtr> read_network(db::Txn& txn, NetworkId id) {
 }
 
 Result<EntryPtr> read_security_group(db::Txn& txn, SecurityGroupId id) {
-  SecurityGroupFacts facts{
-      TRY(network::find_security_group(txn, id)), {}, network::list_vms_in(txn, id)};
+  SecurityGroupFacts facts{TRY(network::find_security_group(txn, id)), {},
+                           network::list_vms_in(txn, id), network::list_filtered_vms_in(txn, id)};
   facts.names = names_of(txn, facts.group.owner, facts.group.group);
   return entry_of(network::subject_of(facts.group), security_group_xml(facts));
 }

@@ -124,10 +124,11 @@ struct GuardedDocument {
 struct SecurityGroupFacts {
   network::SecurityGroup group;
   Ownership names;
-  std::vector<VmId> vms;  ///< with a NIC in it
+  std::vector<VmId> vms;       ///< with a NIC in it
+  std::vector<VmId> filtered;  ///< those whose host should filter
 };
-/// VMs of a group whose rules let everything pass are UPDATED, of any other OUTDATED: hosts do not
-/// filter.
+/// VMs of a group whose rules let everything pass are UPDATED, as are those that no host should
+/// filter for; any others are OUTDATED, for hosts do not filter.
 [[nodiscard]] std::string security_group_xml(const SecurityGroupFacts& facts);
 
 struct TemplateFacts {

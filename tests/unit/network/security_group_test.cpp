@@ -70,6 +70,25 @@ TEST_F(SecurityGroupTest, CommittingTellsWhenNothingIsFiltered) {
   EXPECT_TRUE(run([&](db::Txn& txn) { return delete_security_group(txn, group); }));
 }
 
+TEST_F(SecurityGroupTest, NothingIsMissingWhereHostsAreAskedForNothing) {
+  const auto group = *create("NAME=web RULE=[PROTOCOL=TCP, RULE_TYPE=INBOUND, RANGE=80]");
+  const NetworkId lan = add_network("lan", "10.0.0.10", 5);
+  ASSERT_TRUE(run([&](db::Txn& txn) -> Result<void> {
+    auto network = TRY(find_network(txn, lan));
+    network.vn_mad = "dummy";
+    save_network(txn, network);
+    return {};
+  }));
+  ASSERT_TRUE(attach(3, 0, fmt::format("NETWORK=lan, SECURITY_GROUPS={}", group)));
+  const auto commit = [&] {
+    return run([&](db::Txn& txn) { return check_committed(txn, group); });
+  };
+  EXPECT_TRUE(commit());
+  add_network("filtered", "10.0.1.10", 5);
+  ASSERT_TRUE(attach(3, 1, fmt::format("NETWORK=filtered, SECURITY_GROUPS={}", group)));
+  EXPECT_FALSE(commit());
+}
+
 TEST_F(SecurityGroupTest, ANicShowsTheRulesOfItsNetworkAndItsOwn) {
   const auto group = *create("NAME=web RULE=[PROTOCOL=TCP, RULE_TYPE=INBOUND, RANGE=80]");
   add_network("lan", "10.0.0.10", 5);
