@@ -19,6 +19,8 @@ struct Settings {
   text::Template vm_defaults;     ///< as OpenNebula's vmm_exec_kvm.conf: FEATURES, GRAPHICS ...
   Duration shutdown_limit{180'000};  ///< then the guest has not obeyed
   Duration monitor_interval{60'000};
+  /// How long a pending VM waits for others, to be placed with them; zero: none waits.
+  Duration placement_window{100};
   double cpu_overcommit = 1.0;       ///< RESERVED_* of a host come on top
   std::string vnc_listen = "127.0.0.1";
 };

@@ -430,13 +430,16 @@ void Watcher::visit_after(HostId id, Duration delay) {
 void Watcher::ask_placement() {
   if (is_placement_asked_ || is_stopping_) return;
   is_placement_asked_ = true;
-  lanes_.store().post([this] {
+  const auto place = [this] {
     is_placement_asked_ = false;
     store_.run([this](db::Txn& txn) -> Result<void> {
       place_pending(txn, vms_);
       return {};
     });
-  });
+  };
+  const Duration window = vms_.settings().placement_window;
+  if (window.count() == 0) return lanes_.store().post(place);
+  lanes_.timers().after(window, lanes_.store(), place);
 }
 
 }  // namespace neph::compute

@@ -410,6 +410,9 @@ const std::vector<ConfigKey> kComputeKeys = {
     duration<At<&Config::vms, &Vms::shutdown_limit>, 1000, 1>(
         "SHUTDOWN_TIMEOUT", "seconds, 1 or more",
         "A guest that was asked to shut down and has not obeyed by then goes on running."),
+    duration<At<&Config::vms, &Vms::placement_window>, 1, 0>(
+        "PLACEMENT_WINDOW", "milliseconds",
+        "How long a VM is PENDING before it is placed, together with all that came meanwhile."),
     duration<At<&Config::vms, &Vms::monitor_interval>, 1000, 1>(
         "MONITORING_INTERVAL", "seconds, 1 or more",
         "How often a host is measured and compared with what should run there."),

@@ -149,6 +149,21 @@ TEST_F(LifecycleTest, HoldAndReleaseDecideWhenAVmIsPlaced) {
   EXPECT_NE(refused.error().message.find("RUNNING"), std::string::npos);
 }
 
+TEST_F(LifecycleTest, VmsOfOneWindowArePendingUntilItEndsAndPlacedTogether) {
+  placement_window_ = Duration{100};
+  kill();
+  settle();
+  const VmId first = create_vm();
+  pass(Duration{60});
+  const VmId second = create_vm();
+  pass(Duration{30});
+  EXPECT_EQ(shown(first), "PENDING");
+  EXPECT_EQ(shown(second), "PENDING");
+  pass(Duration{10});
+  EXPECT_EQ(shown(first), "RUNNING");
+  EXPECT_EQ(shown(second), "RUNNING");
+}
+
 TEST_F(LifecycleTest, AHostThatIsCutOffMakesItsVmsUnknownUntilItIsBack) {
   const VmId id = create_vm();
   world().cut_host(host_);

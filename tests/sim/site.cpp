@@ -17,10 +17,11 @@ datastore::Settings image_settings() {
   return settings;
 }
 
-compute::Settings vm_settings(Duration shutdown_limit) {
+compute::Settings vm_settings(Duration shutdown_limit, Duration placement_window) {
   compute::Settings settings;
   settings.datastores = "/ds";
   settings.shutdown_limit = shutdown_limit;
+  settings.placement_window = placement_window;
   return settings;
 }
 
@@ -34,7 +35,7 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
       board(site.lanes_.clock()),
       samples(site.lanes_.clock(), {}),
       images(image_settings(), drivers),
-      vms(vm_settings(site.shutdown_limit_), drivers),
+      vms(vm_settings(site.shutdown_limit_, site.placement_window_), drivers),
       hosts(vms.settings(), drivers),
       snapshots({}, vms),
       runner(store, site.lanes_, board, {}),

@@ -83,6 +83,7 @@ class Site : public testing::Test {
   access::Actor admin_;
   ImageId base_;
   Duration shutdown_limit_{60'000};
+  Duration placement_window_{0};  ///< of the next controller
   std::unique_ptr<db::Database> database_;
 
  private:
