@@ -47,7 +47,7 @@ class TextParser {
     while (true) {
       if (result.items().size() == limits_.keys)
         return refuse(at_, fmt::format("a vector with more than {} keys", limits_.keys));
-      const auto key = TRY(parse_name("a key of the vector"));
+      const auto key = TRY(parse_key());
       CHECK_OK(expect_equal_sign(key));
       skip_space_and_comments();
       result.inherit(key, TRY(parse_value(key)));
@@ -57,6 +57,15 @@ class TextParser {
         return refuse(at_, fmt::format("expected ',' or ']' after {}", canonical_name(key)));
       skip_space_and_comments();
     }
+  }
+
+  /// OpenNebula's own command `onevm backupmode` writes its key in quotes.
+  Result<std::string_view> parse_key() {
+    const bool is_quoted = take('"');
+    const auto key = TRY(parse_name("a key of the vector"));
+    if (is_quoted && !take('"'))
+      return refuse(at_, fmt::format("the quotes of {} are not closed", shortened(key)));
+    return key;
   }
 
   Result<std::string_view> parse_name(std::string_view what) {

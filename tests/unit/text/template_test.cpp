@@ -38,6 +38,14 @@ TEST(TemplateText, ReadsWordsQuotesAndVectors) {
   EXPECT_EQ(content.attributes().size(), 6u);
 }
 
+TEST(TemplateText, AKeyMayStandInQuotesAsOneOfOpenNebulasCommandsWritesIt) {
+  const auto content = parsed("BACKUP_CONFIG = [\"MODE\"=\"FULL\"]");
+  ASSERT_NE(content.find_vector("BACKUP_CONFIG"), nullptr);
+  EXPECT_EQ(content.find_vector("BACKUP_CONFIG")->get("MODE"), "FULL");
+  EXPECT_THAT(error_of("A = [\"B = \"c\"]"), HasSubstr("quotes of B"));
+  EXPECT_THAT(error_of("A = [\"\"=c]"), HasSubstr("a key of the vector"));
+}
+
 TEST(TemplateText, AnEmptyTextIsAnEmptyTemplate) {
   EXPECT_TRUE(parsed("").empty());
   EXPECT_TRUE(parsed(" \n# only a comment").empty());
