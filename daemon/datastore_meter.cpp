@@ -17,12 +17,29 @@ Result<Datastores> read_all(db::Txn& txn) {
 
 }  // namespace
 
+void DatastoreMeter::start() {
+  store_.observe([this](db::Txn& txn, const db::ChangeSet& changes) { observe(txn, changes); });
+  ask();
+}
+
+void DatastoreMeter::observe(db::Txn& txn, const db::ChangeSet& changes) {
+  for (const auto& [kind, id] : changes.all()) {
+    if (kind != ObjectKind::kDatastore || !known_.insert(DatastoreId{id}).second) continue;
+    auto found = datastore::find_datastore(txn, DatastoreId{id});
+    if (!found || found->total_mb > 0) continue;
+    lanes_.drivers().post([this, fresh = Datastores{std::move(*found)}] { measure(fresh); });
+  }
+}
+
 void DatastoreMeter::ask() {
   if (is_stopping_) return;
   store_.run<Datastores>(
       &read_all, [this](Result<Datastores> found) {
         if (!found) return again();
-        lanes_.drivers().post([this, list = std::move(*found)] { measure(list); });
+        lanes_.drivers().post([this, list = std::move(*found)] {
+          measure(list);
+          again();
+        });
       });
 }
 
@@ -38,7 +55,6 @@ void DatastoreMeter::measure(const Datastores& datastores) {
     }
     return {};
   });
-  again();
 }
 
 void DatastoreMeter::again() {

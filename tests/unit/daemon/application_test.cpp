@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 
@@ -16,11 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 namespace asio = boost::asio;
 
-/// Answer to one call, headers and all.
-std::string call(int port, const std::string& method, const std::string& session) {
+/// Answer to one call, headers and all. \param more  the parameters after the session
+std::string call(int port, const std::string& method, const std::string& session,
+                 const std::string& more = "") {
   const std::string body = "<?xml version=\"1.0\"?><methodCall><methodName>" + method +
                            "</methodName><params><param><value><string>" + session +
-                           "</string></value></param></params></methodCall>";
+                           "</string></value></param>" + more + "</params></methodCall>";
   asio::io_context context;
   asio::ip::tcp::socket socket(context);
   socket.connect({asio::ip::make_address("127.0.0.1"), static_cast<std::uint16_t>(port)});
@@ -73,6 +75,25 @@ TEST_F(Applications, AnswerCallsWithTheCredentialsTheyWrote) {
   EXPECT_NE(refused.find("User couldn't be authenticated"), std::string::npos) << refused;
   const std::string stores = call(port, "one.userpool.info", line_of("one_auth"));
   EXPECT_NE(stores.find("serveradmin"), std::string::npos) << stores;
+}
+
+TEST_F(Applications, MeasureANewDatastoreAtOnce) {
+  auto application = start();
+  ASSERT_TRUE(application) << application.error().text();
+  const int port = port_of(**application);
+  const std::string session = line_of("one_auth");
+  const std::string made =
+      call(port, "one.datastore.allocate", session,
+           "<param><value><string>NAME=fresh TYPE=IMAGE_DS DS_MAD=fs TM_MAD=local</string></value>"
+           "</param><param><value><int>-1</int></value></param>");
+  ASSERT_NE(made.find("<i4>100</i4>"), std::string::npos) << made;
+  std::string shown;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  do {
+    shown = call(port, "one.datastore.info", session, "<param><value><i4>100</i4></value></param>");
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << shown;
+  } while (shown.find("TOTAL_MB&gt;0&lt;") != std::string::npos);
+  EXPECT_NE(shown.find("TOTAL_MB&gt;"), std::string::npos) << shown;
 }
 
 TEST_F(Applications, KeepTheirStoreFromOtherUsers) {
