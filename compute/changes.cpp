@@ -20,7 +20,6 @@ constexpr Duration kStall{300'000};
 constexpr Duration kRemoveStall{120'000};
 constexpr Duration kDiskPatience{60'000};
 constexpr Duration kDiskLookInterval{5'000};
-constexpr std::string_view kFile = "FILE";
 
 /// It waits for the guest to stop, whenever that is.
 bool is_armed(const datastore::Hold& hold, const VmDisk& disk) {

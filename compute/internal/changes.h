@@ -14,6 +14,9 @@
 /// state that it was found in. Store lane.
 namespace neph::compute::internal {
 
+/// Arguments of a job of that name are files, to be deleted in its step "remove".
+inline constexpr std::string_view kFile = "FILE";
+
 /// \returns kWrongState in the words of OpenNebula
 [[nodiscard]] Result<const ChangeRow*> check_change(const Vm& vm, Change change);
 /// Before anything changes: a running guest is only touched in ways its driver knows.
