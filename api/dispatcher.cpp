@@ -209,7 +209,13 @@ void Dispatcher::parse(const RequestPtr& request) {
 
   const MethodInfo& info = request->row->info;
   if (info.mode == Mode::kRead) return read(request);
-  const bool has_hooks = services_.publisher.current()->pool(ObjectKind::kHook).size() > 0;
+  const auto view = services_.publisher.current();
+  if (!view->zone.is_enabled && !info.works_in_disabled_zone) {
+    return request->refuse(Error{
+        Errc::kUnavailable,
+        "The zone is disabled: it can be looked at, until one.zone.enable enables it again", {}});
+  }
+  const bool has_hooks = view->pool(ObjectKind::kHook).size() > 0;
   if (has_hooks) request->params = parsed->params;
   const std::string* password = find_password(info, parsed->params);
   const bool is_kept = password != nullptr && password->empty() && info.keeps_password;

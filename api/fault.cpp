@@ -82,6 +82,8 @@ constexpr auto kMade = std::to_array<Made>({
     {"one.host.", ObjectKind::kHost},
     {"one.cluster.", ObjectKind::kCluster},
     {"one.vn.", ObjectKind::kNetwork},
+    {"one.vntemplate.instantiate", ObjectKind::kNetwork},
+    {"one.vntemplate.", ObjectKind::kNetworkTemplate},
     {"one.secgroup.", ObjectKind::kSecurityGroup},
     {"one.user.", ObjectKind::kUser},
     {"one.group.", ObjectKind::kGroup},

@@ -44,6 +44,7 @@ struct MethodInfo {
   bool is_guarded = false;  ///< a right is checked before the handler, or anybody may call it
   std::vector<LegacyCode> legacy_codes;
   bool keeps_password = false;  ///< an empty password is no new one
+  bool works_in_disabled_zone = false;  ///< of those that write
   bool is_provided = true;      ///< false: it is known, and answers why it is not there
 
   [[nodiscard]] bool has_session() const { return mode != Mode::kOpen; }

@@ -14,11 +14,13 @@ Registry<Call> make_registry() {
   add_datastore_methods(registry);
   add_image_methods(registry);
   add_network_methods(registry);
+  add_network_template_methods(registry);
   add_security_group_methods(registry);
   add_template_methods(registry);
   add_vm_methods(registry);
   add_vm_change_methods(registry);
   add_record_methods(registry);
+  add_showback_methods(registry);
   add_schedule_methods(registry);
   add_snapshot_methods(registry);
   add_backup_methods(registry);

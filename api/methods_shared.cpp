@@ -2,11 +2,13 @@
 
 #include "api/internal/object_name.h"
 #include "compute/vm_template.h"
+#include "network/network_template.h"
 #include "network/security_group.h"
 #include "site/document.h"
 #include "site/hook.h"
 #include "site/vdc.h"
 #include "site/vm_group.h"
+#include "site/zone.h"
 #include "text/xml_writer.h"
 
 namespace neph::api {
@@ -52,7 +54,11 @@ Result<access::Subject> find_in_rows(Call& call, ObjectKind kind, std::int64_t i
     case ObjectKind::kVdc: return as_subject(site::find_vdc(txn, VdcId{id}));
     case ObjectKind::kVmGroup: return as_subject(site::find_vm_group(txn, VmGroupId{id}));
     case ObjectKind::kHook: return as_subject(site::find_hook(txn, HookId{id}));
+    case ObjectKind::kNetworkTemplate:
+      return as_subject(network::find_network_template(txn, NetworkTemplateId{id}));
+    case ObjectKind::kZone: return site::find_zone_subject(txn, id);
     case ObjectKind::kAcl:
+    case ObjectKind::kShowback:
     case ObjectKind::kSnapshot:
     case ObjectKind::kJob:
     case ObjectKind::kQuota: return find_in_view(call, kind, id);

@@ -176,6 +176,8 @@ class MethodBuilder {
   MethodBuilder& not_provided() { return set(info_.is_provided, false); }
   /// An empty password means that the old one stays. Without it such a call is refused.
   MethodBuilder& keeps_password() { return set(info_.keeps_password, true); }
+  /// A disabled zone refuses all that write but for these.
+  MethodBuilder& works_in_disabled_zone() { return set(info_.works_in_disabled_zone, true); }
   MethodBuilder& legacy_code(Errc kind, int code) {
     info_.legacy_codes.push_back({kind, code});
     return *this;

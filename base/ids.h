@@ -31,6 +31,7 @@ using VmId = Id<struct VmTag>;
 using DiskId = Id<struct DiskTag>;  ///< number of a disk within its VM
 using NicId = Id<struct NicTag>;    ///< number of a NIC within its VM
 using NetworkId = Id<struct NetworkTag>;
+using NetworkTemplateId = Id<struct NetworkTemplateTag>;
 using AddressRangeId = Id<struct AddressRangeTag>;  ///< number of a range within its network
 using SecurityGroupId = Id<struct SecurityGroupTag>;
 using SnapshotId = Id<struct SnapshotTag>;
@@ -60,6 +61,9 @@ enum class ObjectKind {
   kVdc = 21,
   kVmGroup = 22,
   kHook = 23,
+  kNetworkTemplate = 24,
+  kZone = 25,      ///< its id is 0
+  kShowback = 26,  ///< what all VMs cost, as one object
 };
 
 }  // namespace neph

@@ -9,6 +9,13 @@
 
 namespace neph::compute {
 
+/// What VMs cost that do not say it themselves, per hour.
+struct DefaultCosts {
+  double cpu = 0;     ///< of one CPU
+  double memory = 0;  ///< of one MB
+  double disk = 0;    ///< of one MB
+};
+
 /// What the configuration says about VMs and hosts.
 struct Settings {
   std::filesystem::path datastores;
@@ -23,6 +30,8 @@ struct Settings {
   Duration placement_window{100};
   double cpu_overcommit = 1.0;       ///< RESERVED_* of a host come on top
   std::string vnc_listen = "127.0.0.1";
+  DefaultCosts default_costs;
+  bool charges_only_running = false;  ///< CPU and memory cost only while the guest runs
 };
 
 }  // namespace neph::compute

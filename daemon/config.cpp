@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 
+#include "daemon/config_values.h"
 
 namespace neph::daemon {
 namespace {
@@ -60,9 +61,11 @@ Result<std::vector<std::string>> values_of(const text::Template& settings, const
   for (const auto& attribute : settings.attributes()) {
     if (attribute.name != key.name) continue;
     const auto* value = std::get_if<std::string>(&attribute.value);
-    if (value == nullptr)
-      return fail(Errc::kInvalid, "{} takes {}, not a vector", key.name, key.form);
-    values.push_back(*value);
+    if ((value == nullptr) != key.is_vector)
+      return fail(Errc::kInvalid, "{} takes {}{}", key.name, key.form,
+                  key.is_vector ? "" : ", not a vector");
+    values.push_back(key.is_vector ? text_of_vector(std::get<text::Vector>(attribute.value))
+                                   : *value);
   }
   return values;
 }
@@ -118,6 +121,14 @@ Config::Config() {
       "CLUSTER_IDS", "EXTERNAL", "INBOUND_AVG_BW", "INBOUND_PEAK_BW", "INBOUND_PEAK_KB",
       "OUTBOUND_AVG_BW", "OUTBOUND_PEAK_BW", "OUTBOUND_PEAK_KB", "AR/VN_MAD", "AR/PHYDEV",
       "AR/BRIDGE", "AR/VLAN_ID", "AR/FILTER", "AR/FILTER_IP_SPOOFING", "AR/FILTER_MAC_SPOOFING"};
+}
+
+void add_shown(text::Template& shown, const ConfigKey& key, const Config& config) {
+  for (const auto& value : key.show(config)) {
+    const auto vector = key.is_vector ? vector_from(value) : std::nullopt;
+    if (vector) shown.add(key.name, *vector);
+    else shown.add(key.name, value);
+  }
 }
 
 fs::path Config::log_path() const { return log_file.empty() ? state / "nephd.log" : log_file; }

@@ -72,10 +72,15 @@ struct ConfigKey {
   Result<void> (*set)(Config& config, const std::vector<std::string>& values);
   /// The values in effect, as they would be written.
   std::vector<std::string> (*show)(const Config& config);
+  /// Its value is written as KEY = [ NAME = VALUE, ... ]; `set` takes and `show` gives it as what
+  /// stands between the brackets.
+  bool is_vector = false;
 };
 
 /// All keys, in the order of etc/nephd.conf.
 [[nodiscard]] const std::vector<ConfigKey>& config_keys();
+/// Adds the key with the values in effect, so that read_config() reads the same again.
+void add_shown(text::Template& shown, const ConfigKey& key, const Config& config);
 /// A key of OpenNebula's oned.conf that means nothing here; accepted so that an oned.conf can be
 /// handed over as it is.
 [[nodiscard]] bool is_key_of_oned(std::string_view name);

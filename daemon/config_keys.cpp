@@ -395,6 +395,39 @@ const std::vector<ConfigKey> kSiteKeys = {
         "a number from 1 to 1000", "Executions kept of each hook."),
 };
 
+/// A sum of money from 0 on.
+std::optional<double> cost_from(const std::string& text) {
+  double cost = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, cost);
+  const bool is_cost = problem == std::errc() && stop == end && cost >= 0 && cost < 1e12;
+  return is_cost ? std::optional(cost) : std::nullopt;
+}
+
+Result<void> set_default_costs(Config& config, const Values& values) {
+  const auto vector = vector_from(values[0]);
+  if (!vector) return wrong_form();
+  compute::DefaultCosts costs;
+  for (const auto& [name, text] : vector->items()) {
+    double* place = name == "CPU_COST"      ? &costs.cpu
+                    : name == "MEMORY_COST" ? &costs.memory
+                    : name == "DISK_COST"   ? &costs.disk
+                                            : nullptr;
+    const auto cost = cost_from(text);
+    if (place == nullptr || !cost) return wrong_form();
+    *place = *cost;
+  }
+  config.vms.default_costs = costs;
+  return {};
+}
+
+Values show_default_costs(const Config& config) {
+  const auto& costs = config.vms.default_costs;
+  return {text_of_vector({{"CPU_COST", fmt::format("{}", costs.cpu)},
+                          {"MEMORY_COST", fmt::format("{}", costs.memory)},
+                          {"DISK_COST", fmt::format("{}", costs.disk)}})};
+}
+
 const std::vector<ConfigKey> kComputeKeys = {
     {"VM_DEFAULTS", "attributes of a VM, as in a template",
      "What VMs have that say nothing of it, as in OpenNebula's vmm_exec_kvm.conf: FEATURES,"
@@ -407,6 +440,12 @@ const std::vector<ConfigKey> kComputeKeys = {
      &set_overcommit, &show_overcommit},
     text<At<&Config::vms, &Vms::vnc_listen>>("VNC_LISTEN", "an address",
         "Address of VNC consoles that name none."),
+    {"DEFAULT_COST", "[ CPU_COST = 0, MEMORY_COST = 0, DISK_COST = 0 ]",
+     "What an hour of a CPU, of a MB of memory and of a MB of disk costs where the VM does not"
+     " say; for one.vmpool.calculateshowback.",
+     Times::kOnce, &set_default_costs, &show_default_costs, true},
+    yes_or_no<At<&Config::vms, &Vms::charges_only_running>>("SHOWBACK_ONLY_RUNNING",
+        "Whether CPU and memory of a VM cost only while it runs."),
     duration<At<&Config::vms, &Vms::shutdown_limit>, 1000, 1>(
         "SHUTDOWN_TIMEOUT", "seconds, 1 or more",
         "A guest that was asked to shut down and has not obeyed by then goes on running."),

@@ -90,6 +90,21 @@ std::string text_of_rights(std::int64_t rights) {
   return text;
 }
 
+std::string text_of_vector(const text::Vector& vector) {
+  text::Template whole;
+  whole.add("VALUE", vector);
+  const std::string text = whole.to_text();
+  const auto open = text.find('[');
+  return text.substr(open + 1, text.rfind(']') - open - 1);
+}
+
+std::optional<text::Vector> vector_from(std::string_view text) {
+  const auto whole = text::Template::parse(fmt::format("VALUE = [ {} ]", text));
+  const auto* vector = whole ? whole->find_vector("VALUE") : nullptr;
+  if (vector == nullptr) return std::nullopt;
+  return *vector;
+}
+
 std::string upper(std::string_view text) {
   return changed(text, [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/template.h"
+
 /// Texts of configuration values to values, nullopt for texts that are none. Pure functions.
 namespace neph::daemon {
 
@@ -21,6 +23,10 @@ namespace neph::daemon {
 /// Bits of ACL rules in "USE+MANAGE"; 0 for "" and "-".
 [[nodiscard]] std::optional<std::int64_t> rights_from(std::string_view text);
 [[nodiscard]] std::string text_of_rights(std::int64_t rights);
+/// What stands between the brackets of NAME = [ ... ].
+[[nodiscard]] std::string text_of_vector(const text::Vector& vector);
+/// The way back; nullopt for what no vector could be.
+[[nodiscard]] std::optional<text::Vector> vector_from(std::string_view text);
 [[nodiscard]] std::string upper(std::string_view text);
 [[nodiscard]] std::string lower(std::string_view text);
 

@@ -89,12 +89,10 @@ void add_fixed(Template& shown) {
       {"DEFAULT_AUTH", "default"},
       {"DEFAULT_IMAGE_PERSISTENT_NEW", ""},
       {"ENABLE_OTHER_PERMISSIONS", "YES"},
-      {"SHOWBACK_ONLY_RUNNING", "no"},
       {"VM_SNAPSHOT_FACTOR", "0"},
       {"VM_SUBMIT_ON_HOLD", "NO"}};
   for (const auto& [name, value] : kValues) shown.add(name, value);
   shown.add("DB", Vector{{"BACKEND", "sqlite"}});
-  shown.add("DEFAULT_COST", Vector{{"CPU_COST", "0"}, {"MEMORY_COST", "0"}, {"DISK_COST", "0"}});
   shown.add("FEDERATION", Vector{{"MODE", "STANDALONE"},
                                  {"ZONE_ID", "0"},
                                  {"SERVER_ID", "-1"},
@@ -105,8 +103,7 @@ void add_fixed(Template& shown) {
 
 Template shown_configuration(const Config& config) {
   Template shown;
-  for (const ConfigKey& key : config_keys())
-    for (const auto& value : key.show(config)) shown.add(key.name, value);
+  for (const ConfigKey& key : config_keys()) add_shown(shown, key, config);
   add_fixed(shown);
   add_authentication(shown);
   add_transfer(shown);

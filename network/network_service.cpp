@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <fmt/ranges.h>
+#include <set>
 
 #include "access/directory.h"
 #include "access/quota.h"
 #include "access/restricted_attributes.h"
+#include "base/numbers.h"
+#include "base/words.h"
 #include "db/counters.h"
 #include "network/internal/holders.h"
 #include "network/internal/inherited.h"
@@ -42,6 +45,20 @@ std::string error_of_ranges(const text::Template& ask) {
   return {};
 }
 
+/// CLUSTER_IDS of a template, each once; the default cluster where it names none.
+Result<std::vector<ClusterId>> clusters_in(const text::Template& attributes) {
+  std::set<ClusterId> clusters;
+  const std::string written = attributes.get("CLUSTER_IDS");
+  for (const auto part : between_commas(written)) {
+    const auto word = without_blanks(part);
+    const auto id = natural_from(word);
+    if (!id) return fail(Errc::kInvalid, "CLUSTER_IDS: \"{}\" is no id of a cluster", word);
+    clusters.emplace(*id);
+  }
+  if (clusters.empty()) clusters.insert(kDefaultCluster);
+  return std::vector<ClusterId>(clusters.begin(), clusters.end());
+}
+
 /// What the network's leases on hold, or its own addresses in the parent, count in quotas.
 std::vector<access::QuotaCharge> charges_of(db::Txn& txn, const Network& network) {
   std::vector<access::QuotaCharge> charges;
@@ -74,8 +91,28 @@ Result<NetworkId> NetworkService::allocate(db::Txn& txn, const access::Actor& ac
                                            const text::Template& ask, ClusterId cluster) const {
   const access::Subject fresh{.kind = access::Resource::kNet, .permissions = {0}};
   CHECK_OK(access::authorize(txn, actor, access::Op::kCreate, fresh));
-  if (!cluster.is_set()) cluster = kDefaultCluster;
-  CHECK_OK(check_cluster_exists(txn, cluster));
+  return make(txn, actor, ask, {cluster.is_set() ? cluster : kDefaultCluster});
+}
+
+Result<NetworkId> NetworkService::instantiate(db::Txn& txn, const access::Actor& actor,
+                                              const Instance& ask) const {
+  const auto made_from = TRY(find_network_template(txn, ask.made_from));
+  text::Template whole = made_from.attributes;
+  whole.merge(ask.extra);
+  CHECK_OK(access::check_restricted_attributes(actor, settings_.restricted_attributes, whole,
+                                               made_from.attributes, "VN Template"));
+  const auto clusters = TRY(clusters_in(whole));
+  whole.erase("CLUSTER_IDS");
+  if (!ask.name.empty()) whole.set("NAME", ask.name);
+  whole.set("TEMPLATE_ID", fmt::format("{}", made_from.id));
+  whole.set("TEMPLATE_NAME", made_from.name);
+  return make(txn, actor, whole, clusters);
+}
+
+Result<NetworkId> NetworkService::make(db::Txn& txn, const access::Actor& actor,
+                                       const text::Template& ask,
+                                       const std::vector<ClusterId>& clusters) const {
+  for (const ClusterId cluster : clusters) CHECK_OK(check_cluster_exists(txn, cluster));
   Network network;
   network.name = ask.get("NAME");
   CHECK_OK(access::check_name("virtual network", network.name));
@@ -89,7 +126,7 @@ Result<NetworkId> NetworkService::allocate(db::Txn& txn, const access::Actor& ac
   CHECK_OK(complete(txn, network));
   network.error = error_of_ranges(ask);
   insert_network(txn, network);
-  join_cluster(txn, network.id, cluster);
+  for (const ClusterId cluster : clusters) join_cluster(txn, network.id, cluster);
   if (!network.error.empty()) return network.id;
   if (!ask.vectors("AR").empty()) CHECK_OK(insert_written_ranges(txn, network.id, ask, settings_));
   return network.id;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "network/network.h"
+#include "network/network_template.h"
 #include "network/settings.h"
 
 /// What one.vn.* does. Rights on existing networks are the caller's business, as are rights of
@@ -19,6 +20,16 @@ class NetworkService {
   /// \returns kDenied, kInvalid, kNotFound (cluster, security group), kConflict (name)
   Result<NetworkId> allocate(db::Txn& txn, const access::Actor& actor, const text::Template& ask,
                              ClusterId cluster) const;
+  struct Instance {
+    NetworkTemplateId made_from;
+    std::string name;       ///< empty: NAME of `extra`
+    text::Template extra;   ///< replaces attributes of the template
+  };
+  /// A network of the caller's as a template says, in the clusters of its CLUSTER_IDS. Needs no
+  /// right to create networks: who made the template decides who may use it.
+  /// \returns as allocate(), also kDenied for a restricted attribute of `extra`
+  Result<NetworkId> instantiate(db::Txn& txn, const access::Actor& actor,
+                                const Instance& ask) const;
   /// What leads a network out of ERROR (numbers of one.vn.recover). Nothing on a host is missing,
   /// so kFailure and kRetry find what was found before, and leave it there.
   enum class Recover { kFailure = 0, kSuccess = 1, kDelete = 2, kRetry = 3 };
@@ -72,7 +83,12 @@ class NetworkService {
   /// \returns kWrongState when it is not in it, or VMs on its hosts use the network
   Result<void> remove_from_cluster(db::Txn& txn, NetworkId id, ClusterId cluster) const;
 
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+
  private:
+  Result<NetworkId> make(db::Txn& txn, const access::Actor& actor, const text::Template& ask,
+                         const std::vector<ClusterId>& clusters) const;
+
   Settings settings_;
 };
 

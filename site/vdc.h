@@ -6,6 +6,7 @@
 
 #include "access/permissions.h"
 #include "db/database.h"
+#include "site/zone.h"
 #include "text/template.h"
 
 /// Virtual data centers: which groups use which clusters, hosts, datastores and networks. What
@@ -18,7 +19,6 @@ enum class VdcKind { kCluster = 1, kHost = 2, kDatastore = 3, kNetwork = 4 };
 
 /// Every object of a kind, as the id of a resource.
 inline constexpr std::int64_t kAllOfZone = -10;
-inline constexpr std::int64_t kThisZone = 0;
 /// Every new group joins it.
 inline constexpr VdcId kDefaultVdc{0};
 

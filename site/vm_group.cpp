@@ -162,4 +162,8 @@ Result<std::optional<RoleRef>> find_role(db::Txn& txn, const access::Actor& acto
 
 void join_role(db::Txn& txn, VmId vm, const RoleRef& role) { insert_member(txn, vm, role); }
 
+void leave_role(db::Txn& txn, VmId vm) {
+  if (const auto role = role_of(txn, vm)) delete_member(txn, vm, *role);
+}
+
 }  // namespace neph::site

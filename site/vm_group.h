@@ -70,6 +70,8 @@ struct RoleRef {
 [[nodiscard]] Result<std::optional<RoleRef>> find_role(db::Txn& txn, const access::Actor& actor,
                                                        const text::Template& vm_attributes);
 void join_role(db::Txn& txn, VmId vm, const RoleRef& role);
+/// A VM without a role: nothing to do.
+void leave_role(db::Txn& txn, VmId vm);
 [[nodiscard]] std::optional<RoleRef> role_of(db::Txn& txn, VmId vm);
 
 /// Where a VM may be placed because of its role, as a requirement on hosts; empty: anywhere. It

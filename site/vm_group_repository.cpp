@@ -128,6 +128,11 @@ void insert_member(db::Txn& txn, VmId vm, const RoleRef& role) {
   txn.touch(ObjectKind::kVmGroup, role.group);
 }
 
+void delete_member(db::Txn& txn, VmId vm, const RoleRef& role) {
+  txn.exec("DELETE FROM vm_group_members WHERE vm_id = ?", vm);
+  txn.touch(ObjectKind::kVmGroup, role.group);
+}
+
 std::optional<RoleRef> role_of(db::Txn& txn, VmId vm) {
   auto rows = txn.query("SELECT vm_group_id, role_id FROM vm_group_members WHERE vm_id = ?", vm);
   if (!rows.next()) return std::nullopt;

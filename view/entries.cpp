@@ -120,6 +120,13 @@ Result<EntryPtr> read_template(db::Txn& txn, TemplateId id) {
   return entry_of(compute::subject_of(facts.vm_template), template_xml(facts));
 }
 
+Result<EntryPtr> read_network_template(db::Txn& txn, NetworkTemplateId id) {
+  NetworkTemplateFacts facts{TRY(network::find_network_template(txn, id)), {},
+                             access::find_lock(txn, Resource::kNetworkTemplate, id.value)};
+  facts.names = names_of(txn, facts.network_template.owner, facts.network_template.group);
+  return entry_of(network::subject_of(facts.network_template), network_template_xml(facts));
+}
+
 Result<EntryPtr> read_network(db::Txn& txn, NetworkId id) {
   NetworkFacts facts{TRY(network::find_network(txn, id)), {}, network::list_ranges(txn, id),
                      network::list_leases(txn, id),
@@ -290,7 +297,11 @@ Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
       return read_network(txn, NetworkId{id});
     case ObjectKind::kSecurityGroup:
       return read_security_group(txn, SecurityGroupId{id});
+    case ObjectKind::kNetworkTemplate:
+      return read_network_template(txn, NetworkTemplateId{id});
     case ObjectKind::kQuota:
+    case ObjectKind::kZone:
+    case ObjectKind::kShowback:
       break;
   }
   return fail(Errc::kNotFound, "objects of kind {} are not shown", static_cast<int>(kind));
@@ -328,7 +339,11 @@ std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
       return numbers_of(network::list_networks(txn));
     case ObjectKind::kSecurityGroup:
       return numbers_of(network::list_security_groups(txn));
+    case ObjectKind::kNetworkTemplate:
+      return numbers_of(network::list_network_templates(txn));
     case ObjectKind::kQuota:
+    case ObjectKind::kZone:
+    case ObjectKind::kShowback:
       return {};
     case ObjectKind::kDatastore:
       return numbers_of(datastore::list_datastores(txn));

@@ -15,7 +15,7 @@ constexpr ObjectKind kShown[] = {
     ObjectKind::kHost, ObjectKind::kDatastore, ObjectKind::kImage, ObjectKind::kTemplate,
     ObjectKind::kVm,   ObjectKind::kSnapshot,  ObjectKind::kJob,   ObjectKind::kNetwork,
     ObjectKind::kSecurityGroup, ObjectKind::kDocument, ObjectKind::kVdc, ObjectKind::kHook,
-    ObjectKind::kVmGroup};
+    ObjectKind::kVmGroup, ObjectKind::kNetworkTemplate};
 
 /// What authenticators and methods read of a user. Quotas change with every VM, these hardly ever.
 bool is_same(const access::User& a, const access::User& b) {
@@ -103,6 +103,18 @@ void publish_default_quotas(db::Txn& txn, View& view) {
   view.default_group_quotas = document(QuotaOwner::kGroup);
 }
 
+void publish_zone(db::Txn& txn, View& view) { view.zone = site::find_zone(txn); }
+
+void publish_showback(db::Txn& txn, View& view) {
+  view.showback =
+      std::make_shared<const std::vector<compute::MonthlyCost>>(compute::list_showback(txn));
+}
+
+/// Whether its objects stand in a pool.
+bool is_in_a_pool(ObjectKind kind) {
+  return kind != ObjectKind::kQuota && kind != ObjectKind::kZone && kind != ObjectKind::kShowback;
+}
+
 /// Keeps the last jobs that are over. Trimming in lots, so that not every job costs a walk.
 void forget_old_jobs(View& view) {
   Pool& jobs = view.pools[ObjectKind::kJob];
@@ -135,6 +147,8 @@ void Publisher::load(db::Txn& txn) {
   next->samples = samples_;
   next->acls = access::list_acls(txn);
   publish_default_quotas(txn, *next);
+  publish_zone(txn, *next);
+  publish_showback(txn, *next);
   std::set<UserId> users;
   for (const auto id : access::list_users(txn)) users.insert(id);
   if (auto read = changed_users(txn, *next, users)) put_users(*next, std::move(*read));
@@ -161,9 +175,11 @@ void Publisher::publish(db::Txn& txn, const db::ChangeSet& changes) {
   publish_users(txn, *next, changes);
   if (changes.has(ObjectKind::kAcl)) next->acls = access::list_acls(txn);
   if (changes.has(ObjectKind::kQuota)) publish_default_quotas(txn, *next);
+  if (changes.has(ObjectKind::kZone)) publish_zone(txn, *next);
+  if (changes.has(ObjectKind::kShowback)) publish_showback(txn, *next);
   db::ChangeSet related;
   for (const auto& [kind, id] : changes.all()) {
-    if (kind == ObjectKind::kQuota) continue;
+    if (!is_in_a_pool(kind)) continue;
     const auto entry = publish_one(txn, *next, kind, id);
     if (kind == ObjectKind::kVm && entry != nullptr) related.add(related_to(txn, *entry));
   }

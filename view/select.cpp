@@ -54,6 +54,12 @@ std::string_view what(ObjectKind kind) {
       return "vm group";
     case ObjectKind::kHook:
       return "hook";
+    case ObjectKind::kNetworkTemplate:
+      return "virtual network template";
+    case ObjectKind::kZone:
+      return "zone";
+    case ObjectKind::kShowback:
+      return "showback";
   }
   return "object";
 }

@@ -16,9 +16,11 @@
 #include "access/directory.h"
 #include "access/permissions.h"
 #include "access/quota.h"
+#include "compute/showback.h"
 #include "db/store.h"
 #include "jobs/progress_board.h"
 #include "monitoring/board.h"
+#include "site/zone.h"
 #include "snapshots/snapshot.h"
 #include "view/query.h"
 
@@ -112,6 +114,10 @@ struct View {
   SharedMap<std::map<UserId, access::User>> users;
   std::string default_user_quotas;   ///< document
   std::string default_group_quotas;
+  site::Zone zone;
+  /// By year, month and VM.
+  std::shared_ptr<const std::vector<compute::MonthlyCost>> showback =
+      std::make_shared<const std::vector<compute::MonthlyCost>>();
   const jobs::ProgressBoard* board = nullptr;  ///< outlives the view
   const monitoring::Board* samples = nullptr;  ///< outlives the view
 
@@ -164,6 +170,11 @@ struct Period {
 /// clients clip them.
 [[nodiscard]] std::string accounting_document(const std::vector<EntryPtr>& entries,
                                               const Period& period);
+
+/// SHOWBACK_RECORDS of VMs, of both months and those between them. Each record shows name and owner
+/// of its VM as they are now.
+[[nodiscard]] std::string showback_document(const View& view, const std::vector<EntryPtr>& entries,
+                                            const compute::Months& months);
 
 /// DEFAULT_USER_QUOTAS or DEFAULT_GROUP_QUOTAS: the limits of who has none of his own.
 [[nodiscard]] std::string default_quotas_document(access::QuotaOwner kind,

@@ -6,7 +6,6 @@ namespace neph::api {
 
 const std::vector<EmptyPool>& empty_pools() {
   static const std::vector<EmptyPool> kPools = {
-      {"one.vntemplatepool.info", "network templates", PoolArguments::kWindow, "VNTEMPLATE_POOL"},
       {"one.vrouterpool.info", "virtual routers", PoolArguments::kWindow, "VROUTER_POOL"},
       {"one.marketpool.info", "marketplaces", PoolArguments::kNone, "MARKETPLACE_POOL"},
       {"one.marketapppool.info", "marketplace apps", PoolArguments::kWindow,

@@ -19,12 +19,15 @@ void add_cluster_methods(Registry<Call>& registry);
 void add_datastore_methods(Registry<Call>& registry);
 void add_image_methods(Registry<Call>& registry);
 void add_network_methods(Registry<Call>& registry);
+void add_network_template_methods(Registry<Call>& registry);
 void add_security_group_methods(Registry<Call>& registry);
 void add_template_methods(Registry<Call>& registry);
 void add_vm_methods(Registry<Call>& registry);
 void add_vm_change_methods(Registry<Call>& registry);
 /// Monitoring, accounting, and sets of VMs.
 void add_record_methods(Registry<Call>& registry);
+/// What VMs cost.
+void add_showback_methods(Registry<Call>& registry);
 void add_schedule_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_backup_methods(Registry<Call>& registry);

@@ -22,6 +22,9 @@ std::string_view object_name(ObjectKind kind) {
     case ObjectKind::kVdc: return "VDC";
     case ObjectKind::kVmGroup: return "vm group";
     case ObjectKind::kHook: return "hook";
+    case ObjectKind::kNetworkTemplate: return "virtual network template";
+    case ObjectKind::kZone: return "zone";
+    case ObjectKind::kShowback: return "showback";
   }
   return "-";
 }

@@ -5,19 +5,19 @@
 namespace neph::api {
 namespace {
 
-constexpr std::int64_t kId = 0;
 constexpr std::int64_t kEnabled = 0;
+constexpr std::int64_t kDisabled = 1;
 
 }  // namespace
 
-std::string zone_xml(std::string_view endpoint) {
-  text::Template attributes;
-  attributes.set("ENDPOINT", std::string(endpoint));
+std::string zone_xml(const site::Zone& zone, std::string_view endpoint) {
+  text::Template attributes = zone.attributes;
+  if (attributes.get("ENDPOINT").empty()) attributes.set("ENDPOINT", std::string(endpoint));
   text::XmlWriter xml;
   xml.open("ZONE");
-  xml.element("ID", kId);
-  xml.element("NAME", "OpenNebula");
-  xml.element("STATE", kEnabled);
+  xml.element("ID", site::kThisZone);
+  xml.element("NAME", zone.name);
+  xml.element("STATE", zone.is_enabled ? kEnabled : kDisabled);
   xml.attributes("TEMPLATE", attributes);
   xml.empty("SERVER_POOL");
   xml.close();

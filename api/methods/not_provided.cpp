@@ -22,7 +22,7 @@ constexpr auto kMissing = std::to_array<Missing>({
      "one.backupjob.update"},
     {"There is no optimizer of clusters: VMs are placed one by one.",
      "one.cluster.optimize one.cluster.plandelete one.cluster.planexecute"},
-    {"Network templates, which rules for VLANs are about, are not served.",
+    {"VLANs of network templates are not divided among groups.",
      "one.group.vlan"},
     {"Can only restore images of type BACKUP, and those into their VM: one.vm.restore.",
      "one.image.restore"},
@@ -39,22 +39,14 @@ constexpr auto kMissing = std::to_array<Missing>({
      "one.vm.attachpci one.vm.detachpci"},
     {"Commands are not run inside guests.",
      "one.vm.cancelexec one.vm.exec one.vm.retryexec"},
-    {"The role of a VM in a VM group is chosen when the VM is made.",
-     "one.vm.vmgroupadd one.vm.vmgroupdel"},
-    {"What VMs cost is not computed.",
-     "one.vmpool.calculateshowback one.vmpool.showback"},
-    {"Network templates are not served; virtual networks are made directly.",
-     "one.vntemplate.allocate one.vntemplate.chmod one.vntemplate.chown one.vntemplate.clone "
-     "one.vntemplate.delete one.vntemplate.info one.vntemplate.instantiate one.vntemplate.lock "
-     "one.vntemplate.rename one.vntemplate.unlock one.vntemplate.update"},
     {"Virtual routers are not served; a VM with NICs in several networks can route.",
      "one.vrouter.allocate one.vrouter.attachnic one.vrouter.chmod one.vrouter.chown "
      "one.vrouter.delete one.vrouter.detachnic one.vrouter.info one.vrouter.instantiate "
      "one.vrouter.lock one.vrouter.rename one.vrouter.unlock one.vrouter.update"},
     {"There is one zone with one daemon; no federation and no group of daemons.",
-     "one.zone.addserver one.zone.allocate one.zone.delete one.zone.delserver one.zone.enable "
-     "one.zone.fedreplicate one.zone.rename one.zone.replicate one.zone.resetserver "
-     "one.zone.update one.zone.updatedb one.zone.voterequest"},
+     "one.zone.addserver one.zone.allocate one.zone.delete one.zone.delserver "
+     "one.zone.fedreplicate one.zone.replicate one.zone.resetserver one.zone.updatedb "
+     "one.zone.voterequest"},
 });
 
 void add_missing(Registry<Call>& registry, const std::string& name, std::string_view why) {

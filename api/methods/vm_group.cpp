@@ -1,6 +1,7 @@
 #include "site/vm_group.h"
 
 #include "api/internal/owned_methods.h"
+#include "compute/vm_roles.h"
 
 namespace neph::api {
 namespace {
@@ -28,6 +29,18 @@ struct UpdateRole {
   std::string content;
 };
 
+struct JoinVmGroup {
+  VmId vm;
+  VmGroupId vm_group;
+  std::string role;
+};
+struct LeaveVmGroup {
+  VmId vm;
+};
+
+constexpr auto may_manage_vm = [](Call& call, const auto& ask) {
+  return need(call, Op::kManage, ObjectKind::kVm, ask.vm);
+};
 constexpr auto may_manage = [](Call& call, const auto& ask) {
   return need(call, Op::kManage, ObjectKind::kVmGroup, ask.vm_group);
 };
@@ -58,6 +71,16 @@ Result<VmGroupId> update_role(Call& call, const UpdateRole& ask) {
   CHECK_OK(site::update_role(call.txn(), ask.vm_group, ask.role,
                              TRY(text::Template::parse(ask.content))));
   return ask.vm_group;
+}
+
+Result<VmId> join_vm_group(Call& call, const JoinVmGroup& ask) {
+  CHECK_OK(compute::join_vm_group(call.txn(), call.actor(), ask.vm, ask.vm_group, ask.role));
+  return ask.vm;
+}
+
+Result<VmId> leave_vm_group(Call& call, const LeaveVmGroup& ask) {
+  CHECK_OK(compute::leave_vm_group(call.txn(), ask.vm));
+  return ask.vm;
 }
 
 Result<EscapedText> list_vm_groups(Call& call, const ListWindow& ask) {
@@ -108,6 +131,30 @@ void add_role_methods(Registry<Call>& registry) {
   });
 }
 
+void add_member_methods(Registry<Call>& registry) {
+  constexpr int kActionCode = 2048;
+  registry.add({
+      method("one.vm.vmgroupadd", &join_vm_group)
+          .writes()
+          .args("vm", "vmgroup", "role")
+          .needs("MANAGE VM", may_manage_vm)
+          .needs("USE VMGROUP",
+                 [](Call& call, const JoinVmGroup& ask) {
+                   return need(call, Op::kUse, ObjectKind::kVmGroup, ask.vm_group);
+                 })
+          .legacy_code(Errc::kInvalid, kActionCode)
+          .doc("Gives a VM a role of a VM group. One that is on a host must fit there with what the"
+               " role asks for; it is not moved.")
+          .answers("id of the VM"),
+      method("one.vm.vmgroupdel", &leave_vm_group)
+          .writes()
+          .args("vm")
+          .needs("MANAGE VM", may_manage_vm)
+          .doc("Takes a VM out of its VM group.")
+          .answers("id of the VM"),
+  });
+}
+
 }  // namespace
 
 void add_vm_group_methods(Registry<Call>& registry) {
@@ -135,6 +182,7 @@ void add_vm_group_methods(Registry<Call>& registry) {
           .answers("VM_GROUP_POOL document"),
   });
   add_role_methods(registry);
+  add_member_methods(registry);
   add_owned_methods(registry, owned());
   add_lock_methods(registry, {"vmgroup", "VMGROUP", ObjectKind::kVmGroup});
   add_info_method(registry, {"vmgroup", "VMGROUP", ObjectKind::kVmGroup, "VM_GROUP"});

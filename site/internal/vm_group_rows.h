@@ -19,6 +19,7 @@ void insert_role(db::Txn& txn, VmGroupId id, const VmGroupRole& role);
 void save_role(db::Txn& txn, VmGroupId id, const VmGroupRole& role);
 void delete_role_row(db::Txn& txn, VmGroupId id, std::int64_t role);
 void insert_member(db::Txn& txn, VmId vm, const RoleRef& role);
+void delete_member(db::Txn& txn, VmId vm, const RoleRef& role);
 /// Hosts on which VMs of a role have their place, but for one VM.
 [[nodiscard]] std::vector<HostId> list_hosts_of(db::Txn& txn, const RoleRef& role, VmId but);
 

@@ -308,6 +308,14 @@ TemplateFacts web_template() {
           kAlices};
 }
 
+NetworkTemplateFacts lan_template() {
+  return {{NetworkTemplateId{2}, "lan", UserId{2}, GroupId{1}, access::Permissions{0640}, kMade,
+           parsed("VN_MAD=bridge\nBRIDGE=br0\nCLUSTER_IDS=\"0,100\"\n"
+                  "AR=[TYPE=IP4,IP=10.0.0.10,SIZE=50]")},
+          kAlices,
+          {access::LockLevel::kUse, UserId{2}, kMade}};
+}
+
 VmFacts web() {
   VmFacts facts;
   auto& vm = facts.vm;

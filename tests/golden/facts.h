@@ -24,6 +24,7 @@ namespace neph::view::golden {
 /// Of a VM with two disks.
 [[nodiscard]] ImageFacts backup();
 [[nodiscard]] TemplateFacts web_template();
+[[nodiscard]] NetworkTemplateFacts lan_template();
 [[nodiscard]] site::Vdc physics();
 [[nodiscard]] VmGroupFacts app();
 /// It has run twice.

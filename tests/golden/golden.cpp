@@ -44,6 +44,7 @@ std::vector<Document> objects() {
           {"security-group", security_group_xml(default_group()), "security_group"},
           {"security-group-web", security_group_xml(web_group()), ""},
           {"template", template_xml(web_template()), "vmtemplate"},
+          {"network-template", network_template_xml(lan_template()), "vntemplate"},
           {"document", document_xml(service()), "document"},
           {"vdc", vdc_xml(physics()), "vdc"},
           {"vm-group", vm_group_xml(app()), "vm_group"},
@@ -75,6 +76,15 @@ std::string pool(std::string_view tag, const std::vector<EntryPtr>& entries) {
   if (tag == "USER_POOL") ending = default_quotas_document(access::QuotaOwner::kUser, {});
   if (tag == "GROUP_POOL") ending = default_quotas_document(access::QuotaOwner::kGroup, {});
   return pool_document(tag, entries, false, ending);
+}
+
+/// What web() cost in a month.
+View billed() {
+  View view;
+  view.showback = std::make_shared<const std::vector<compute::MonthlyCost>>(
+      std::vector<compute::MonthlyCost>{
+          {VmId{1}, {2026, 11}, 1234567.25, 0.000125, 0.5, 720.5, 3.25}});
+  return view;
 }
 
 std::vector<Document> pools() {
@@ -111,6 +121,9 @@ std::vector<Document> pools() {
       {"vm-pool-extended", pool_document("VM_POOL", vms, true), "vm_pool_extended"},
       {"vm-pool-measured", pool_document("VM_POOL", vms, false, {}, board.get()), "vm_pool"},
       {"vm-accounting", accounting_document(oldest_first, {}), "acct"},
+      {"vm-showback", showback_document(billed(), {vm_entry(web())}, {}), "showback"},
+      {"network-template-pool",
+       pool("VNTEMPLATE_POOL", {entry(network_template_xml(lan_template()))}), "vntemplate_pool"},
       {"vm-monitoring", monitoring_document(view, ObjectKind::kVm, oldest_first, -1),
        "monitoring_data"},
       {"host-monitoring", monitoring_document(view, ObjectKind::kHost, hosts, -1), ""},

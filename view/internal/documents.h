@@ -19,6 +19,7 @@
 #include "jobs/log.h"
 #include "jobs/progress_board.h"
 #include "network/network.h"
+#include "network/network_template.h"
 #include "network/security_group.h"
 #include "site/document.h"
 #include "site/vdc.h"
@@ -137,6 +138,13 @@ struct TemplateFacts {
   access::Lock lock;
 };
 [[nodiscard]] std::string template_xml(const TemplateFacts& facts);
+
+struct NetworkTemplateFacts {
+  network::NetworkTemplate network_template;
+  Ownership names;
+  access::Lock lock;
+};
+[[nodiscard]] std::string network_template_xml(const NetworkTemplateFacts& facts);
 
 struct DocumentFacts {
   site::Document document;

@@ -52,6 +52,38 @@ TEST_F(SiteMethods, AVmGroupIsMadeShownAndDeleted) {
   EXPECT_EQ(world.as_alice("one.vmgroup.info", id).code, 1024);
 }
 
+TEST_F(SiteMethods, TheZoneTakesAnotherNameAndAnEndpointForClientsAndGivesItBack) {
+  expect_shown("one.zone.info", 0, "<ENDPOINT><![CDATA[http://127.0.0.1:2633/RPC2]]></ENDPOINT>");
+  EXPECT_TRUE(world.as_admin("one.zone.rename", as_int(0) + as_string("lab")).is_success);
+  const std::string changed = as_string("ENDPOINT=\"https://cloud/RPC2\" NOTE=x");
+  EXPECT_TRUE(world.as_admin("one.zone.update", as_int(0) + changed + as_int(1)).is_success);
+  expect_shown("one.zone.info", 0,
+               "<NAME>lab</NAME><STATE>0</STATE><TEMPLATE>"
+               "<ENDPOINT><![CDATA[https://cloud/RPC2]]></ENDPOINT><NOTE><![CDATA[x]]></NOTE>");
+  EXPECT_TRUE(world.as_admin("one.zone.update", as_int(0) + as_string("")).is_success);
+  expect_shown("one.zone.info", 0, "<ENDPOINT><![CDATA[http://127.0.0.1:2633/RPC2]]></ENDPOINT>");
+  EXPECT_EQ(world.as_alice("one.zone.rename", as_int(0) + as_string("mine")).code, 512);
+  EXPECT_EQ(world.as_admin("one.zone.rename", as_int(100) + as_string("x")).code, 1024);
+  EXPECT_EQ(world.as_admin("one.zone.rename", as_int(0) + as_string("")).code, 2048);
+}
+
+TEST_F(SiteMethods, ADisabledZoneIsLookedAtAndNotChanged) {
+  const std::string no = "<param><value><boolean>0</boolean></value></param>";
+  const std::string yes = "<param><value><boolean>1</boolean></value></param>";
+  const std::string text = as_string("NAME=a") + as_int(7);
+  EXPECT_EQ(world.as_alice("one.zone.enable", as_int(0) + no).code, 512);
+  ASSERT_TRUE(world.as_admin("one.zone.enable", as_int(0) + no).is_success);
+  expect_shown("one.zone.info", 0, "<STATE>1</STATE>");
+  for (const auto& told : {world.as_alice("one.document.allocate", text),
+                           world.as_admin("one.document.allocate", text)}) {
+    EXPECT_EQ(told.code, 2048);
+    EXPECT_NE(told.text.find("one.zone.enable"), std::string::npos) << told.text;
+  }
+  EXPECT_EQ(world.as_admin("one.zone.enable", as_int(7) + yes).code, 1024) << "another zone";
+  ASSERT_TRUE(world.as_admin("one.zone.enable", as_int(0) + yes).is_success);
+  EXPECT_TRUE(world.as_alice("one.document.allocate", text).is_success);
+}
+
 TEST_F(SiteMethods, HooksAreForAdministrators) {
   const auto hook = as_string("NAME=h TYPE=api CALL=\"one.vm.allocate\" COMMAND=hook");
   EXPECT_EQ(world.as_alice("one.hook.allocate", hook).code, 512);

@@ -154,8 +154,7 @@ TEST(Configuration, ShowsForEachKeyWhatSetsItAgain) {
   const auto config = read("PORT=99\nSAFE_DIRS=\"/a, /b\"\nACCELERATION=TCG\n"
                            "SNAPSHOT_FREEZE_TIMEOUT=7\nSNAPSHOT_PERSISTENT=no")->config;
   text::Template shown;
-  for (const auto& key : config_keys())
-    for (const auto& value : key.show(config)) shown.add(key.name, value);
+  for (const auto& key : config_keys()) add_shown(shown, key, config);
   const auto again = read(shown.to_text());
   ASSERT_TRUE(again) << again.error().text();
   for (const auto& key : config_keys())
@@ -170,6 +169,19 @@ TEST(Configuration, ShowsClientsOurKeysAndTheTablesOfDrivers) {
   EXPECT_EQ(shown.vectors("AUTH_MAD_CONF").front()->get("PASSWORD_CHANGE"), "YES");
   EXPECT_FALSE(shown.vectors("TM_MAD_CONF").empty());
   EXPECT_FALSE(shown.vectors("VM_MAD").empty());
+}
+
+TEST(Configuration, TakesCostsAsAnOnedConfSaysThem) {
+  const auto config =
+      read("DEFAULT_COST = [ CPU_COST=2, MEMORY_COST=0.25 ]\nSHOWBACK_ONLY_RUNNING=yes")->config;
+  EXPECT_EQ(config.vms.default_costs.cpu, 2);
+  EXPECT_EQ(config.vms.default_costs.memory, 0.25);
+  EXPECT_EQ(config.vms.default_costs.disk, 0);
+  EXPECT_TRUE(config.vms.charges_only_running);
+  EXPECT_EQ(shown_configuration(config).vectors("DEFAULT_COST").front()->get("CPU_COST"), "2");
+  EXPECT_FALSE(read("DEFAULT_COST = 2"));
+  EXPECT_FALSE(read("DEFAULT_COST = [ CPU_COST = -1 ]"));
+  EXPECT_FALSE(read("DEFAULT_COST = [ CPU = 1 ]"));
 }
 
 TEST(ShippedConfiguration, ChangesNothingAsItIs) {

@@ -222,6 +222,12 @@ void EveryMethodSucceeds::use_networks() {
   const auto part = ok("one.vn.reserve", network_, "NAME=part\nSIZE=4");
   ok("one.vn.free_ar", part, 0);
   ok("one.vn.delete", part);
+  const auto plan = ok("one.vntemplate.allocate", "NAME=plan\nVN_MAD=bridge\nBRIDGE=br0");
+  usual("vntemplate", plan);
+  own("vntemplate", plan);
+  lock("vntemplate", plan);
+  ok("one.vn.delete", ok("one.vntemplate.instantiate", plan, "made", ""));
+  ok("one.vntemplate.delete", ok("one.vntemplate.clone", plan, "copy"));
   const auto cluster = ok("one.cluster.allocate", "rack");
   ok("one.cluster.addvnet", cluster, network_);
   ok("one.cluster.delvnet", cluster, network_);
@@ -257,6 +263,10 @@ void EveryMethodSucceeds::use_site() {
   ok("one.vmgroup.roleadd", roles, "ROLE=[NAME=db]");
   ok("one.vmgroup.roleupdate", roles, 1, "ROLE=[POLICY=AFFINED]");
   ok("one.vmgroup.roledelete", roles, 1);
+  const auto vm = ok("one.vm.allocate", "NAME=held\nCPU=1\nMEMORY=64", true);
+  ok("one.vm.vmgroupadd", vm, roles, "web");
+  ok("one.vm.vmgroupdel", vm);
+  ok("one.vm.action", "terminate-hard", vm);
   ok("one.vmgroup.delete", roles);
   const fs::path command = nephd_.folder() / "hooks" / "hear";
   fs::create_directories(command.parent_path());
@@ -415,6 +425,12 @@ void EveryMethodSucceeds::use_pools() {
   ok("one.vmpool.monitoring", -2);
   ok("one.vmpool.accounting", -2, -1, -1);
   ok("one.zone.info", 0);
+  ok("one.zone.rename", 0, "lab");
+  ok("one.zone.update", 0, "LABELS=\"a\"", 1);
+  ok("one.zone.enable", 0, false);
+  ok("one.zone.enable", 0, true);
+  ok("one.vmpool.calculateshowback", -1, -1, -1, -1);
+  ok("one.vmpool.showback", -2, -1, -1, -1, -1);
   ok("one.zone.raftstatus");
   ok("one.system.version");
   ok("one.system.config");
