@@ -21,6 +21,8 @@ namespace neph::cli {
 void add_vm_commands(CLI::App& group, Command& chosen);
 /// Verbs of `neph vm` that change a VM that exists: disks, NICs, size, place.
 void add_vm_change_commands(CLI::App& group, Command& chosen);
+/// Verbs of `neph vm` for its backups.
+void add_backup_commands(CLI::App& group, Command& chosen);
 void add_image_commands(CLI::App& group, Command& chosen);
 void add_template_commands(CLI::App& group, Command& chosen);
 void add_host_commands(CLI::App& group, Command& chosen);

@@ -241,6 +241,7 @@ void add_vm_commands(CLI::App& group, Command& chosen) {
   add_deploy(group, chosen);
   add_recover(group, chosen);
   add_vm_change_commands(group, chosen);
+  add_backup_commands(group, chosen);
   add_rename(group, Kind::kVm, "one.vm.rename", chosen);
   add_chmod(group, Kind::kVm, "one.vm.chmod", chosen);
   add_chown(group, Kind::kVm, "one.vm.chown", chosen);
