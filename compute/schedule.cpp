@@ -6,6 +6,7 @@
 
 #include "base/numbers.h"
 #include "base/words.h"
+#include "compute/internal/scheduled_work.h"
 #include "compute/vm.h"
 #include "db/counters.h"
 
@@ -18,12 +19,6 @@ constexpr std::int64_t kHour = 3600;
 constexpr std::int64_t kHoursMax = 168;
 /// Day 365 of the year comes once in four years, around 2100 once in eight.
 constexpr int kDaysAheadMax = 8 * 366;
-
-/// What can be scheduled: what needs no more than the VM, and MANAGE of it.
-bool is_schedulable(std::string_view name) {
-  const auto action = action_from(name);
-  return action && name_of(*action) == name && right_for(*action) == access::Op::kManage;
-}
 
 struct DayRange {
   std::int64_t from, to;
@@ -169,12 +164,8 @@ Result<ScheduledAction> read_schedule(const text::Vector& vector, Instant origin
                                       ScheduledAction known) {
   ScheduledAction action = std::move(known);
   if (const auto* name = vector.find("ACTION")) action.action = *name;
-  if (!is_schedulable(action.action)) {
-    return fail(Errc::kInvalid, "Action \"{}\" cannot be scheduled: hold, release, suspend, stop, "
-                                "resume, reboot, poweroff, undeploy and terminate can, the last "
-                                "four also with -hard", action.action);
-  }
   if (const auto* args = vector.find("ARGS")) action.args = *args;
+  TRY(internal::read_scheduled_work(action.action, action.args));
   if (const auto* days = vector.find("DAYS")) action.days = *days;
   CHECK_OK(read_time(vector, origin, action));
   CHECK_OK(read_kind(vector, "REPEAT", 3, action.repeat));

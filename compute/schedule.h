@@ -23,7 +23,7 @@ struct ScheduledAction {
   ScheduledActionId id;
   VmId vm;
   std::string action;  ///< "poweroff-hard"
-  std::string args;    ///< kept and shown; no action that is provided takes any
+  std::string args;    ///< what it takes besides: "100", "0,before the update"
   Instant due;         ///< the next time; the last one when it is over
   Repeat repeat = Repeat::kNever;
   /// Numbers with commas: days of the week from Sunday 0, of the month from 1, of the year from 0,
@@ -36,7 +36,8 @@ struct ScheduledAction {
   std::string message;          ///< why it could not be done the last time
 };
 
-/// Reads SCHED_ACTION = [ACTION, TIME, REPEAT, DAYS, END_TYPE, END_VALUE, ARGS].
+/// Reads SCHED_ACTION = [ACTION, TIME, REPEAT, DAYS, END_TYPE, END_VALUE, ARGS]; what ACTIONs there
+/// are, with their ARGS, says compute/internal/scheduled_work.h.
 /// \param origin  what TIME="+60" counts from: when the VM was created
 /// \param known   what the vector does not say stays as it is here
 /// \returns kInvalid naming the key

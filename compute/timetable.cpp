@@ -2,7 +2,9 @@
 
 #include "access/directory.h"
 #include "base/log.h"
+#include "compute/internal/scheduled_work.h"
 #include "compute/internal/vm_jobs.h"
+#include "datastore/image.h"
 
 namespace neph::compute {
 namespace {
@@ -66,15 +68,56 @@ void Timetable::look() {
 
 Result<void> Timetable::act_as_owner(db::Txn& txn, const ScheduledAction& action) {
   const Vm vm = TRY(find_vm(txn, action.vm));
-  const auto what = action_from(action.action);
-  if (!what) return fail(Errc::kInvalid, "there is no action \"{}\"", action.action);
+  const auto work = TRY(internal::read_scheduled_work(action.action, action.args));
   const auto owner = TRY(access::find_user(txn, vm.owner));
   if (!owner.is_enabled) {
     return fail(Errc::kDenied, "the owner of the VM, user {}, is disabled", owner.name);
   }
   const auto actor = access::actor_of(owner, GroupId{}, default_umask_);
-  CHECK_OK(access::authorize(txn, actor, right_for(*what), subject_of(vm)));
-  return vms_.act(txn, vm.owner, vm.id, *what);
+  CHECK_OK(access::authorize(txn, actor, access::Op::kManage, subject_of(vm)));
+  return do_work(txn, actor, vm, work);
+}
+
+Result<void> Timetable::do_work(db::Txn& txn, const access::Actor& owner, const Vm& vm,
+                                const internal::ScheduledWork& work) {
+  using internal::WorkKind;
+  switch (work.what) {
+    case WorkKind::kAction:
+      return vms_.act(txn, owner.user, vm.id, work.action);
+    case WorkKind::kBackup:
+      return help_.back_up(txn, owner, vm.id, work.datastore);
+    case WorkKind::kSnapshotCreate:
+      return vms_.create_system_snapshot(txn, owner.user, vm.id, work.name).map([](auto) {});
+    case WorkKind::kSnapshotRevert:
+      CHECK_OK(vms_.revert_system_snapshot(txn, owner.user, vm.id, work.snapshot));
+      help_.note_revert(txn, vm.id, DiskId{}, work.snapshot);
+      return {};
+    case WorkKind::kSnapshotDelete:
+      return vms_.delete_system_snapshot(txn, owner.user, vm.id, work.snapshot);
+    case WorkKind::kDiskSnapshotCreate:
+    case WorkKind::kDiskSnapshotRevert:
+    case WorkKind::kDiskSnapshotDelete:
+      break;
+  }
+  return do_disk_work(txn, owner, vm, work);
+}
+
+Result<void> Timetable::do_disk_work(db::Txn& txn, const access::Actor& owner, const Vm& vm,
+                                     const internal::ScheduledWork& work) {
+  using internal::WorkKind;
+  const auto disk = TRY(find_disk(txn, vm.id, work.disk));
+  if (disk.is_persistent) {
+    // A persistent disk is its image.
+    const auto image = TRY(datastore::find_image(txn, disk.image));
+    CHECK_OK(access::authorize(txn, owner, access::Op::kManage, datastore::subject_of(image)));
+  }
+  if (work.what == WorkKind::kDiskSnapshotCreate)
+    return vms_.create_disk_snapshot(txn, owner.user, vm.id, disk.id, work.name).map([](auto) {});
+  if (work.what == WorkKind::kDiskSnapshotDelete)
+    return vms_.delete_disk_snapshot(txn, owner.user, vm.id, disk.id, work.snapshot);
+  CHECK_OK(vms_.revert_disk_snapshot(txn, owner.user, vm.id, disk.id, work.snapshot));
+  help_.note_revert(txn, vm.id, disk.id, work.snapshot);
+  return {};
 }
 
 /// What the transaction that failed had written is gone; the reason is a transaction of its own.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "base/lanes.h"
 #include "compute/schedule.h"
@@ -9,9 +10,22 @@
 
 namespace neph::compute {
 
+namespace internal {
+struct ScheduledWork;
+}
+
+/// What scheduled actions need of the rooms above.
+struct TimetableHelp {
+  /// As SnapshotService::back_up().
+  std::function<Result<void>(db::Txn&, const access::Actor&, VmId, DatastoreId)> back_up;
+  /// A disk, or with an unset id all disks, was taken back to that restore point.
+  std::function<void(db::Txn&, VmId, DiskId, std::int64_t)> note_revert;
+};
+
 /// Performs scheduled actions when they are due, as the owner of the VM would: with his rights as
-/// they are then, through VmService::act. What fell due while no daemon ran is done once, at the
-/// start. Lives on the store lane; one per daemon.
+/// they are then, through the functions behind the API. A backup asks for MANAGE of the VM, as the
+/// other actions do: who may schedule one need not be able to make one by hand. What fell due while
+/// no daemon ran is done once, at the start. Lives on the store lane; one per daemon.
 ///
 /// The action and the note that it is done are one transaction, so that a power cut leaves both or
 /// neither. An action that cannot be done leaves its reason and is not tried again, or not before
@@ -21,8 +35,13 @@ class Timetable {
   static constexpr Duration kPause{5'000};       ///< between two looks at what is due
   static constexpr Duration kPatience{600'000};
 
-  Timetable(db::Store& store, Lanes& lanes, VmService& vms, int default_umask = 0177)
-      : store_(store), lanes_(lanes), vms_(vms), default_umask_(default_umask) {}
+  Timetable(db::Store& store, Lanes& lanes, VmService& vms, TimetableHelp help,
+            int default_umask = 0177)
+      : store_(store),
+        lanes_(lanes),
+        vms_(vms),
+        help_(std::move(help)),
+        default_umask_(default_umask) {}
 
   /// Once, when the hosts are being watched.
   void start();
@@ -33,10 +52,15 @@ class Timetable {
   void look();
   void perform(const ScheduledAction& action);
   Result<void> act_as_owner(db::Txn& txn, const ScheduledAction& action);
+  Result<void> do_work(db::Txn& txn, const access::Actor& owner, const Vm& vm,
+                       const internal::ScheduledWork& work);
+  Result<void> do_disk_work(db::Txn& txn, const access::Actor& owner, const Vm& vm,
+                            const internal::ScheduledWork& work);
 
   db::Store& store_;
   Lanes& lanes_;
   VmService& vms_;
+  const TimetableHelp help_;
   const int default_umask_;
   std::atomic<bool> is_stopping_{false};
 };

@@ -6,6 +6,7 @@
 
 #include "api/dispatcher.h"
 #include "compute/timetable.h"
+#include "snapshots/timetable_help.h"
 #include "compute/watcher.h"
 #include "daemon/bootstrap.h"
 #include "daemon/datastore_meter.h"
@@ -103,7 +104,8 @@ struct Application::Rooms {
         dispatcher(registry, services(), store, lanes),
         runner(store, lanes, board, config.jobs),
         watcher(store, lanes, vms, &samples),
-        timetable(store, lanes, vms, config.sessions.default_umask),
+        timetable(store, lanes, vms, snapshots::timetable_help(snapshots),
+                  config.sessions.default_umask),
         meter(store, lanes, images, config.datastore_interval),
         courier(store, lanes, [this](db::Txn& txn, const events::Event& event) {
           site::deliver(txn, [this](ObjectKind kind, std::int64_t id) {

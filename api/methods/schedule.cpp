@@ -51,8 +51,11 @@ void add_schedule_methods(Registry<Call>& registry) {
           .args("vm", "template")
           .needs("MANAGE VM", may_manage)
           .legacy_code(Errc::kInvalid, kActionCode)
-          .doc("Schedules an action: SCHED_ACTION=[ACTION, TIME, REPEAT, DAYS, END_TYPE, "
-               "END_VALUE]. It is done with the rights of the VM's owner at that time.")
+          .doc("Schedules an action: SCHED_ACTION=[ACTION, ARGS, TIME, REPEAT, DAYS, END_TYPE, "
+               "END_VALUE]. ARGS: of backup DATASTORE_ID, of snapshot-create NAME, of "
+               "snapshot-revert and -delete SNAPSHOT_ID, of disk-snapshot-create DISK_ID,NAME, of "
+               "disk-snapshot-revert and -delete DISK_ID,SNAPSHOT_ID. It is done with the "
+               "rights of the VM's owner at that time.")
           .answers("id of the scheduled action"),
       method("one.vm.schedupdate", &update_one)
           .writes()

@@ -1,4 +1,7 @@
 #include "compute/schedule.h"
+#include "compute/disk_tree.h"
+#include "compute/system_snapshot.h"
+#include "datastore/backups.h"
 #include "tests/sim/site.h"
 
 namespace neph {
@@ -123,6 +126,92 @@ TEST_F(Schedules, WhatFellDueWithoutADaemonIsDoneOnceAtTheStart) {
   EXPECT_TRUE(planned(id, once).done.is_set());
   EXPECT_GT(planned(id, often).due, lanes().clock().now()) << "what was missed is not made up for";
   EXPECT_EQ(planned(id, often).end_value, 8);
+}
+
+TEST_F(Schedules, ABackupIsMadeInTheDatastoreThatArgsName) {
+  const VmId id = running();
+  const auto kept = run<DatastoreId>([&](db::Txn& txn) {
+    const auto ask = text::Template::parse("NAME=kept\nDS_MAD=fs\nTYPE=BACKUP_DS");
+    return daemon().images.allocate_datastore(txn, admin_, *ask, ClusterId{});
+  });
+  ASSERT_TRUE(kept) << kept.error().text();
+  const auto action = plan(id, fmt::format("ACTION=backup,ARGS=\"{}\",REPEAT=3,DAYS=1,TIME={}",
+                                           *kept, in(kScheduleMinute)));
+  pass(kScheduleMinute * 10);
+  pass(std::chrono::hours(1));
+  const auto backups = read<std::vector<ImageId>>(
+      [&](db::Txn& txn) { return datastore::list_backups_of(txn, id); });
+  ASSERT_EQ(backups.size(), 2u) << planned(id, action).message;
+  for (const ImageId backup : backups)
+    EXPECT_EQ(image(backup)->state, datastore::ImageState::kReady);
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(Schedules, ABackupThatCannotBeMadeSaysWhy) {
+  const VmId id = running();
+  const auto action = plan(id, "ACTION=backup,TIME=" + in(kScheduleMinute));
+  pass(kScheduleMinute * 2);
+  EXPECT_TRUE(planned(id, action).is_over);
+  EXPECT_NE(planned(id, action).message.find("into which datastore"), std::string::npos)
+      << planned(id, action).message;
+}
+
+TEST_F(Schedules, ADiskGoesBackToItsSnapshotWhileTheVmIsOff) {
+  const VmId id = running();
+  guest_writes(id, 3, 30);
+  plan(id, "ACTION=disk-snapshot-create,ARGS=\"0, before\",TIME=" + in(kScheduleMinute));
+  plan(id, "ACTION=poweroff-hard,TIME=" + in(kScheduleMinute * 10));
+  plan(id, "ACTION=disk-snapshot-revert,ARGS=\"0,0\",TIME=" + in(kScheduleMinute * 15));
+  pass(kScheduleMinute * 5);
+  const auto points = [&] {
+    return read<std::vector<datastore::DiskSnapshot>>([&](db::Txn& txn) {
+      return datastore::list_disk_snapshots(
+          txn, compute::tree_of(compute::find_disk(txn, id, DiskId{0}).value()));
+    });
+  };
+  ASSERT_EQ(points().size(), 1u);
+  EXPECT_EQ(points().front().name, "before");
+  guest_writes(id, 3, 31);
+  pass(kScheduleMinute * 15);
+  EXPECT_EQ(world().content_of(disk(id).path)->blocks, (sim::Blocks{{0, 7}, {3, 30}}));
+}
+
+TEST_F(Schedules, ASystemSnapshotIsMadeAndDeleted) {
+  const VmId id = running();
+  const auto points = [&] {
+    return read<std::vector<compute::SystemSnapshot>>(
+        [&](db::Txn& txn) { return compute::list_system_snapshots(txn, id); });
+  };
+  plan(id, "ACTION=snapshot-create,ARGS=noon,TIME=" + in(kScheduleMinute));
+  pass(kScheduleMinute * 3);
+  ASSERT_EQ(points().size(), 1u);
+  EXPECT_EQ(points().front().name, "noon");
+  const auto back = plan(id, fmt::format("ACTION=snapshot-revert,ARGS={},TIME={}",
+                                         points().front().id, in(kScheduleMinute)));
+  plan(id, fmt::format("ACTION=snapshot-delete,ARGS={},TIME={}", points().front().id,
+                       in(kScheduleMinute * 5)));
+  pass(kScheduleMinute * 3);
+  EXPECT_TRUE(planned(id, back).done.is_set()) << planned(id, back).message;
+  pass(kScheduleMinute * 5);
+  EXPECT_TRUE(points().empty());
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
+TEST_F(Schedules, ArgsAreReadWhenTheActionIsPlanned) {
+  const VmId id = running();
+  for (const auto* keys :
+       {"ACTION=disk-snapshot-create,TIME=9", "ACTION=disk-snapshot-create,ARGS=\"x,n\",TIME=9",
+        "ACTION=disk-snapshot-revert,ARGS=\"0\",TIME=9",
+        "ACTION=disk-snapshot-revert,ARGS=\"0,1,2\",TIME=9",
+        "ACTION=snapshot-revert,ARGS=last,TIME=9", "ACTION=backup,ARGS=everywhere,TIME=9",
+        "ACTION=migrate,TIME=9", "ACTION=resched,TIME=9"}) {
+    const auto made = run<ScheduledActionId>([&](db::Txn& txn) {
+      return compute::add_schedule(
+          txn, id, text::Template::parse(fmt::format("SCHED_ACTION=[{}]", keys)).value());
+    });
+    ASSERT_FALSE(made) << keys;
+    EXPECT_EQ(made.error().code, Errc::kInvalid) << keys;
+  }
 }
 
 TEST_F(Schedules, TheRightsOfTheOwnerCountWhenItIsDone) {

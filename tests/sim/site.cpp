@@ -6,6 +6,7 @@
 #include "jobs/queue.h"
 #include "monitoring/records.h"
 #include "snapshots/thaw.h"
+#include "snapshots/timetable_help.h"
 #include "tests/support/invariants.h"
 
 namespace neph {
@@ -40,7 +41,7 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
       snapshots({}, vms),
       runner(store, site.lanes_, board, {}),
       watcher(store, site.lanes_, vms, &samples),
-      timetable(store, site.lanes_, vms) {
+      timetable(store, site.lanes_, vms, snapshots::timetable_help(snapshots)) {
   database.read(site.lanes_.clock().now(),
                 [this](db::Txn& txn) { monitoring::load_records(txn, samples); });
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));

@@ -14,6 +14,7 @@
 #include "drivers/hypervisor/sim/sim_hypervisor.h"
 #include "jobs/runner.h"
 #include "snapshots/thaw.h"
+#include "snapshots/timetable_help.h"
 #include "tests/sim/cloud/oracle.h"
 
 namespace neph::cloud {
@@ -113,7 +114,7 @@ struct Cloud::Daemon {
                  .configuration = {}},
         runner(store, cloud.lanes_, board, {}),
         watcher(store, cloud.lanes_, vms),
-        timetable(store, cloud.lanes_, vms) {
+        timetable(store, cloud.lanes_, vms, snapshots::timetable_help(snapshots)) {
     cloud.database_->read(cloud.now(), [this](db::Txn& txn) { publisher.load(txn); });
     store.observe([&cloud](db::Txn& txn, const db::ChangeSet& changes) {
       cloud.oracle_->look(txn, changes);
