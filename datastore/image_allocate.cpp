@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <array>
 
 #include "access/directory.h"
 #include "access/quota.h"
+#include "datastore/backup_images.h"
 #include "datastore/image_service.h"
 #include "datastore/internal/image_jobs.h"
 #include "datastore/internal/rows.h"
@@ -187,6 +189,49 @@ Result<ImageId> ImageService::clone(db::Txn& txn, const Actor& actor, ImageId so
   CHECK_OK(check_image_room(txn, datastore, image));
   image.id = insert_image(txn, image);
   start_making(txn, image, {MakeFrom::kImage, source.source, source.format}, actor.user);
+  return image.id;
+}
+
+Result<ImageId> make_image_of_backup(db::Txn& txn, const DriverCatalogue& drivers,
+                                     const Actor& actor, const ImageOfBackup& ask) {
+  const Image source = TRY(find_image(txn, ask.backup));
+  const Backup backup = TRY(find_backup(txn, ask.backup));
+  const Datastore datastore = TRY(find_datastore(txn, ask.datastore));
+  const Datastore home = TRY(find_datastore(txn, source.datastore));
+  CHECK_OK(check_rights(txn, actor, datastore));
+  if (source.state != ImageState::kReady)
+    return fail(Errc::kWrongState, "Backup {} is {}; only a READY one is restored", source.id,
+                name_of(source.state));
+  const auto disk = std::ranges::find(backup.disks, ask.disk, &BackupDisk::id);
+  if (disk == backup.disks.end())
+    return fail(Errc::kWrongState, "disk {} is no part of backup {}", ask.disk, source.id);
+  CHECK_OK(check_free_name(txn, actor.user, ask.name));
+  CHECK_OK(check_fit(datastore, ask.type));
+  if (datastore.tm_mad != home.tm_mad)
+    return fail(Errc::kWrongState, "Datastores {} and {} have different drivers: {} and {}",
+                home.name, datastore.name, home.tm_mad, datastore.tm_mad);
+  TRY(drivers.datastore(datastore.tm_mad));
+
+  Image image;
+  image.name = ask.name;
+  image.owner = actor.user;
+  image.group = actor.group;
+  image.permissions = access::initial_permissions(actor);
+  image.type = ask.type;
+  image.datastore = datastore.id;
+  image.size_mb = disk->size_mb;
+  image.format = Format::kQcow2;
+  image.source = new_image_path(datastore);
+  image.original_path = disk->path;
+  image.cloning = source.id;
+  image.registered = txn.at();
+  // How whole the disk is travels with the content.
+  if (const auto* made = source.attributes.find_vector("SNAPSHOT"))
+    image.attributes.set("SNAPSHOT", *made);
+  if (!ask.device_prefix.empty()) image.attributes.set("DEV_PREFIX", ask.device_prefix);
+  CHECK_OK(check_image_room(txn, datastore, image));
+  image.id = insert_image(txn, image);
+  start_making(txn, image, {MakeFrom::kImage, disk->path, image.format}, actor.user);
   return image.id;
 }
 

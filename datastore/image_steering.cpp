@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "datastore/backups.h"
 #include "datastore/image_service.h"
 #include "datastore/internal/image_jobs.h"
 #include "jobs/queue.h"
@@ -13,11 +16,18 @@ Result<void> refuse_retry(const Job& job, const Image& image, std::string_view w
               job.kind, image.id, name_of(image.state), why.empty() ? "" : ", ", why);
 }
 
+bool has_backup_of(db::Txn& txn, const Image& image, const std::string& path) {
+  if (image.type != ImageType::kBackup) return false;
+  const auto backup = find_backup(txn, image.id);
+  return backup && std::ranges::find(backup->disks, path, &BackupDisk::path) != backup->disks.end();
+}
+
 /// The image that a failed clone was made from, as long as it is what it was.
 Result<ImageId> find_clone_source(db::Txn& txn, const Job& job, const MakeOrder& order) {
   const ImageId id{std::atoll(job.args.get(kSourceImage, "-1").c_str())};
   const auto source = find_image(txn, id);
-  const bool is_same = source && source->source == order.path;
+  const bool is_same = source && (source->source == order.path ||
+                                  has_backup_of(txn, *source, order.path));
   if (is_same && shown_state(*source, image_use(txn, id)) != ImageState::kUsedPersistent &&
       source->state == ImageState::kReady)
     return id;

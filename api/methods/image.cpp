@@ -2,6 +2,7 @@
 
 #include "api/internal/methods.h"
 #include "api/internal/owned_methods.h"
+#include "compute/backup_template.h"
 #include "snapshots/snapshot.h"
 
 namespace neph::api {
@@ -11,6 +12,7 @@ using access::Op;
 
 constexpr int kActionCode = 2048;
 constexpr int kInternalCode = 8192;
+constexpr int kAllocateCode = 16384;
 
 struct AllocateImage {
   std::string content;
@@ -46,6 +48,11 @@ struct CloneImage {
   ImageId image;
   std::string name;
   DatastoreId datastore;
+};
+struct RestoreImage {
+  ImageId image;
+  DatastoreId datastore;
+  std::string options;
 };
 struct ChmodImage {
   ImageId image;
@@ -88,6 +95,19 @@ Result<ImageId> allocate_image(Call& call, const AllocateImage& ask) {
   const auto check = ask.skips_capacity_check ? datastore::CapacityCheck::kSkipped
                                               : datastore::CapacityCheck::kRequired;
   return call.services().images.allocate(call.txn(), call.actor(), content, ask.datastore, check);
+}
+
+/// The template's id first, then those of the images.
+Result<std::string> restore_image(Call& call, const RestoreImage& ask) {
+  auto& vms = call.services().vms;
+  const auto made = TRY(compute::make_from_backup(
+      call.txn(), call.actor(), vms.settings(), vms.drivers(),
+      {ask.image, ask.datastore, TRY(text::Template::parse(ask.options))}));
+  std::string ids;
+  if (made.vm_template.is_set()) ids = fmt::format("{}", made.vm_template);
+  for (const ImageId image : made.images)
+    ids += fmt::format("{}{}", ids.empty() ? "" : " ", image);
+  return ids;
 }
 
 Result<ImageId> clone_image(Call& call, const CloneImage& ask) {
@@ -198,6 +218,15 @@ void add_making(Registry<Call>& registry) {
           .needs("USE IMAGE, CREATE IMAGE, USE DATASTORE", on_image<Op::kUse>)
           .doc("Copies an image under a new name, into its own datastore (-1) or another one.")
           .answers("id of the new image"),
+      method("one.image.restore", &restore_image)
+          .writes()
+          .args("image", "datastore", "options")
+          .needs("USE IMAGE, CREATE IMAGE, USE DATASTORE, CREATE TEMPLATE", on_image<Op::kUse>)
+          .legacy_code(Errc::kConflict, kAllocateCode)
+          .doc("Makes new images of the disks of a backup, and a template of a VM that stands on "
+               "them, as the VM of the backup is. Options: NAME; NO_NIC=YES; NO_IP=YES; DISK_ID "
+               "for one image alone. The images are LOCKED until they are copied.")
+          .answers("ids of the template and of the images, with blanks between them"),
       method("one.image.delete", &delete_image)
           .writes()
           .args("image", "force")

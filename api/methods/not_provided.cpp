@@ -24,8 +24,6 @@ constexpr auto kMissing = std::to_array<Missing>({
      "one.cluster.optimize one.cluster.plandelete one.cluster.planexecute"},
     {"VLANs of network templates are not divided among groups.",
      "one.group.vlan"},
-    {"Can only restore images of type BACKUP, and those into their VM: one.vm.restore.",
-     "one.image.restore"},
     {"Marketplaces are not served; images are made from a path.",
      "one.market.allocate one.market.allocatedb one.market.chmod one.market.chown "
      "one.market.delete one.market.enable one.market.rename one.market.update "

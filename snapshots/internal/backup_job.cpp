@@ -60,7 +60,8 @@ text::Vector provenance_of_backup(const Job& job, const std::vector<Snapshot>& p
   return facts;
 }
 
-/// KEEP_LAST: the oldest go, except what somebody has locked or a VM is being restored from.
+/// KEEP_LAST: the oldest go, except what somebody has locked, a VM is being restored from or images
+/// are being made of.
 void prune_backups(db::Txn& txn, VmId id) {
   const auto vm = compute::find_vm(txn, id);
   if (!vm) return;
@@ -72,6 +73,7 @@ void prune_backups(db::Txn& txn, VmId id) {
     if (surplus-- <= 0) return;
     if (access::find_lock(txn, access::Resource::kImage, image.value).is_set()) continue;
     if (jobs::find_claimant(txn, datastore::backup_resource(image))) continue;
+    if (!datastore::image_use(txn, image).clones.empty()) continue;
     datastore::start_deleting_backup(txn, image);
   }
 }

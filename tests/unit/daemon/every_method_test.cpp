@@ -363,6 +363,7 @@ void EveryMethodSucceeds::back_up() {
   await("one.vm.info", vm, "STATE", "8");
   ok("one.vm.restore", vm, std::int64_t{std::stoll(backup)}, -1, -1);
   await("one.vm.info", vm, "STATE", "8");
+  ok("one.image.restore", std::int64_t{std::stoll(backup)}, 1, "NAME=again");
   const auto bare = ok("one.vm.allocate", "NAME=bare\nCPU=1\nMEMORY=64", true);
   ok("one.vm.deploy", bare, hosts_[0], false);
   await_running(bare);

@@ -1,0 +1,158 @@
+#include "compute/backup_template.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/numbers.h"
+#include "compute/vm.h"
+#include "compute/vm_template.h"
+#include "datastore/backup_images.h"
+
+namespace neph::compute {
+namespace {
+
+using datastore::Backup;
+using datastore::BackupDisk;
+
+/// What a VM has of its own, or the server writes.
+constexpr auto kOfTheVm = std::to_array<std::string_view>(
+    {"VMID", "TEMPLATE_ID", "CLONING_TEMPLATE_ID", "AUTOMATIC_REQUIREMENTS",
+     "AUTOMATIC_DS_REQUIREMENTS", "AUTOMATIC_NIC_REQUIREMENTS", "TM_MAD_SYSTEM", "SERIAL_LOG",
+     "SECURITY_GROUP_RULE", "VMGROUP", "ERROR", "SCHED_MESSAGE", "SNAPSHOT_NOTICE"});
+/// Of a disk: how the guest sees it, not what it stands on.
+constexpr auto kOfDisks = std::to_array<std::string_view>(
+    {"TARGET", "DEV_PREFIX", "CACHE", "IO", "DISCARD", "ORDER", "READONLY"});
+constexpr auto kOfVolatileDisks = std::to_array<std::string_view>({"TYPE", "SIZE", "FORMAT", "FS"});
+constexpr auto kOfNics = std::to_array<std::string_view>(
+    {"NAME", "NETWORK_ID", "MODEL", "SECURITY_GROUPS", "VIRTIO_QUEUES", "RDP", "SSH"});
+constexpr auto kAddresses = std::to_array<std::string_view>({"IP", "IP6", "MAC"});
+
+template <class Keys>
+void take(text::Vector& taken, const text::Vector& from, const Keys& keys) {
+  for (const auto key : keys)
+    if (const auto* value = from.find(key)) taken.inherit(key, *value);
+}
+
+Result<std::optional<DiskId>> asked_disk(const text::Template& options) {
+  const std::string written = options.get("DISK_ID");
+  if (written.empty() || written == "-1") return std::optional<DiskId>{};
+  const auto number = natural_from(written);
+  if (!number) return fail(Errc::kInvalid, "DISK_ID \"{}\" is not the number of a disk", written);
+  return std::optional<DiskId>{DiskId{*number}};
+}
+
+Result<std::vector<BackupDisk>> disks_to_restore(const Backup& backup,
+                                                 std::optional<DiskId> asked) {
+  if (!asked) return backup.disks;
+  const auto found = std::ranges::find(backup.disks, *asked, &BackupDisk::id);
+  if (found != backup.disks.end()) return std::vector<BackupDisk>{*found};
+  return fail(Errc::kWrongState, "disk {} is no part of backup {}", *asked, backup.image);
+}
+
+/// What the disk stood on says what the new image is.
+datastore::ImageOfBackup image_of(db::Txn& txn, const Backup& backup, const BackupDisk& part) {
+  datastore::ImageOfBackup ask;
+  ask.backup = backup.image;
+  ask.disk = part.id;
+  const auto disk = find_disk(txn, backup.vm, part.id);
+  if (!disk) return ask;
+  ask.device_prefix = disk->attributes.get("DEV_PREFIX");
+  const auto image = datastore::find_image(txn, disk->image);
+  const bool is_data = image ? image->type == datastore::ImageType::kDatablock
+                             : !disk->image.is_set();
+  if (is_data) ask.type = datastore::ImageType::kDatablock;
+  return ask;
+}
+
+/// DISKs in the order of the VM's, those of the backup on their new images.
+void add_disks(db::Txn& txn, const Backup& backup, const std::vector<ImageId>& images,
+               text::Template& content) {
+  for (const auto& disk : list_disks(txn, backup.vm)) {
+    text::Vector written;
+    const auto part = std::ranges::find(backup.disks, disk.id, &BackupDisk::id);
+    if (part != backup.disks.end()) {
+      const auto place = static_cast<std::size_t>(part - backup.disks.begin());
+      written.set("IMAGE_ID", fmt::format("{}", images[place]));
+    } else if (disk.image.is_set()) {
+      written.set("IMAGE_ID", fmt::format("{}", disk.image));
+    } else {
+      take(written, disk.attributes, kOfVolatileDisks);
+    }
+    take(written, disk.attributes, kOfDisks);
+    content.add("DISK", std::move(written));
+  }
+}
+
+void add_nics(db::Txn& txn, VmId vm, const text::Template& options, text::Template& content) {
+  if (options.is_yes("NO_NIC")) return;
+  for (const auto& nic : list_nics(txn, vm)) {
+    text::Vector written;
+    take(written, nic.attributes, kOfNics);
+    if (!nic.attributes.has("NETWORK_ID")) written.set("BRIDGE", nic.attributes.get("BRIDGE"));
+    if (!options.is_yes("NO_IP")) take(written, nic.attributes, kAddresses);
+    content.add("NIC", std::move(written));
+  }
+}
+
+/// The same template without the attributes NAME and VECTOR/KEY of the list.
+text::Template without(const text::Template& content, const std::vector<std::string>& names) {
+  text::Template kept;
+  for (const auto& attribute : content.attributes()) {
+    if (std::ranges::find(names, attribute.name) != names.end()) continue;
+    const auto* vector = std::get_if<text::Vector>(&attribute.value);
+    if (vector == nullptr) {
+      kept.add(attribute.name, std::get<std::string>(attribute.value));
+      continue;
+    }
+    text::Vector rest = *vector;
+    for (const auto& [key, value] : vector->items()) {
+      const std::string name = attribute.name + "/" + key;
+      if (std::ranges::find(names, name) != names.end()) rest.erase(key);
+    }
+    kept.add(attribute.name, std::move(rest));
+  }
+  return kept;
+}
+
+text::Template content_of(db::Txn& txn, const Vm& vm, const Backup& backup,
+                          const std::vector<ImageId>& images, const text::Template& options) {
+  text::Template content = vm.attributes;
+  for (const auto& attribute : vm.user_attributes.attributes()) {
+    if (const auto* vector = std::get_if<text::Vector>(&attribute.value))
+      content.add(attribute.name, *vector);
+    else
+      content.add(attribute.name, std::get<std::string>(attribute.value));
+  }
+  for (const auto name : kOfTheVm) content.erase(name);
+  add_disks(txn, backup, images, content);
+  add_nics(txn, vm.id, options, content);
+  // A console's port and the machine's UUID belong to one VM alone.
+  return without(content, {"GRAPHICS/PORT", "OS/UUID"});
+}
+
+}  // namespace
+
+Result<MadeFromBackup> make_from_backup(db::Txn& txn, const access::Actor& actor,
+                                        const Settings& settings, const DriverCatalogue& drivers,
+                                        const NewFromBackup& ask) {
+  const Backup backup = TRY(datastore::find_backup(txn, ask.backup));
+  const Vm vm = TRY(find_vm(txn, backup.vm));
+  const auto one_disk = TRY(asked_disk(ask.options));
+  const std::string name =
+      ask.options.get("NAME", fmt::format("{}-{}", vm.name, backup.image));
+  MadeFromBackup made;
+  for (const auto& disk : TRY(disks_to_restore(backup, one_disk))) {
+    auto image = image_of(txn, backup, disk);
+    image.name = fmt::format("{}-disk-{}", name, disk.id);
+    image.datastore = ask.datastore;
+    made.images.push_back(TRY(datastore::make_image_of_backup(txn, drivers, actor, image)));
+  }
+  if (one_disk) return made;
+  text::Template content = content_of(txn, vm, backup, made.images, ask.options);
+  if (!actor.is_admin()) content = without(content, settings.restricted_attributes);
+  content.set("NAME", name);
+  made.vm_template = TRY(create_template(txn, actor, settings, content));
+  return made;
+}
+
+}  // namespace neph::compute

@@ -1,0 +1,138 @@
+#include "compute/backup_template.h"
+#include "compute/vm_template.h"
+#include "tests/sim/site.h"
+
+namespace neph {
+namespace {
+
+/// Backups that become new images, and templates of VMs on them.
+class NewFromBackupTest : public Site {
+ protected:
+  void SetUp() override {
+    Site::SetUp();
+    const auto made = run<DatastoreId>([&](db::Txn& txn) {
+      const auto ask = text::Template::parse("NAME=kept\nDS_MAD=fs\nTYPE=BACKUP_DS");
+      return daemon().images.allocate_datastore(txn, admin_, *ask, ClusterId{});
+    });
+    ASSERT_TRUE(made) << made.error().text();
+    kept_ = *made;
+  }
+  /// A VM with two disks; the guest has written stamp 1 to the first, 2 to the second.
+  VmId two_disks(const std::string& more = "") {
+    const VmId id = create_vm(fmt::format("{}\nDISK=[IMAGE_ID=\"{}\"]", more, base_));
+    settle();
+    EXPECT_TRUE(world().guest_writes(compute::domain_name(id), "vda", 1, 1));
+    EXPECT_TRUE(world().guest_writes(compute::domain_name(id), "vdb", 1, 2));
+    return id;
+  }
+  ImageId back_up(VmId id) {
+    const auto made = run<ImageId>(
+        [&](db::Txn& txn) { return daemon().snapshots.back_up(txn, admin_, id, kept_); });
+    EXPECT_TRUE(made) << made.error().text();
+    pass(Duration{60'000});
+    return made.value_or(ImageId{});
+  }
+  Result<int> remove(ImageId id) {
+    return run<int>([&](db::Txn& txn) -> Result<int> {
+      CHECK_OK(daemon().images.remove(txn, id));
+      return 0;
+    });
+  }
+  Result<compute::MadeFromBackup> make(ImageId backup, const std::string& options = "") {
+    return run<compute::MadeFromBackup>([&](db::Txn& txn) {
+      return compute::make_from_backup(
+          txn, admin_, daemon().vms.settings(), daemon().drivers,
+          {backup, DatastoreId{1}, *text::Template::parse(options)});
+    });
+  }
+  text::Template content_of(TemplateId id) {
+    return read<text::Template>(
+        [&](db::Txn& txn) { return compute::find_template(txn, id).value().attributes; });
+  }
+
+  DatastoreId kept_;
+};
+
+TEST_F(NewFromBackupTest, ABackupOfAnEndedVmBecomesImagesAndATemplateOfAVmOnThem) {
+  const VmId id = two_disks("NOTE=kept");
+  const ImageId saved_image = back_up(id);
+  act(id, compute::Action::kTerminateHard);
+  ASSERT_EQ(shown(id), "DONE");
+  const auto made = make(saved_image, "NAME=again");
+  ASSERT_TRUE(made) << made.error().text();
+  ASSERT_EQ(made->images.size(), 2u);
+  EXPECT_EQ(image(made->images[1])->name, "again-disk-1");
+  EXPECT_EQ(image(made->images[0])->state, datastore::ImageState::kReady);
+  EXPECT_EQ(blocks_of(made->images[0]), (sim::Blocks{{0, 7}, {1, 1}}));
+  EXPECT_EQ(blocks_of(made->images[1]), (sim::Blocks{{0, 7}, {1, 2}}));
+  const auto content = content_of(made->vm_template);
+  EXPECT_EQ(content.get("NOTE"), "kept");
+  EXPECT_EQ(content.get("MEMORY"), fmt::format("{}", vm(id).memory_mb));
+  ASSERT_EQ(content.vectors("DISK").size(), 2u);
+  EXPECT_EQ(content.vectors("DISK")[1]->get("IMAGE_ID"), fmt::format("{}", made->images[1]));
+  const auto second = run<VmId>([&](db::Txn& txn) {
+    return daemon().vms.allocate(
+        txn, admin_, {.attributes = content, .name = {}, .made_from = made->vm_template});
+  });
+  ASSERT_TRUE(second) << second.error().text();
+  settle();
+  EXPECT_EQ(shown(*second), "RUNNING");
+}
+
+TEST_F(NewFromBackupTest, OneDiskBecomesOneImageAlone) {
+  const ImageId saved_image = back_up(two_disks());
+  const auto made = make(saved_image, "DISK_ID=1");
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_FALSE(made->vm_template.is_set());
+  ASSERT_EQ(made->images.size(), 1u);
+  EXPECT_EQ(blocks_of(made->images[0]), (sim::Blocks{{0, 7}, {1, 2}}));
+  EXPECT_EQ(make(saved_image, "DISK_ID=9").error().code, Errc::kWrongState);
+}
+
+TEST_F(NewFromBackupTest, TheBackupStaysUntilItsDisksAreCopied) {
+  const ImageId saved_image = back_up(two_disks());
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 1,
+                  .error = {Errc::kUnavailable, "later", ""}});
+  const auto made = make(saved_image);
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(remove(saved_image).error().code, Errc::kWrongState);
+  pass(Duration{60'000});
+  EXPECT_EQ(image(made->images[0])->state, datastore::ImageState::kReady);
+  EXPECT_TRUE(remove(saved_image));
+}
+
+TEST_F(NewFromBackupTest, APowerCutInTheMiddleLosesNothing) {
+  const ImageId saved_image = back_up(two_disks());
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 1,
+                  .error = {Errc::kUnavailable, "later", ""}});
+  const auto made = make(saved_image);
+  ASSERT_TRUE(made) << made.error().text();
+  kill();
+  pass(Duration{60'000});
+  for (const ImageId fresh : made->images)
+    EXPECT_EQ(image(fresh)->state, datastore::ImageState::kReady);
+  EXPECT_EQ(blocks_of(made->images[1]), (sim::Blocks{{0, 7}, {1, 2}}));
+}
+
+TEST_F(NewFromBackupTest, ABackupThatIsBeingCopiedIsNotOneTooMany) {
+  const VmId id = two_disks("BACKUP_CONFIG=[KEEP_LAST=1]");
+  const ImageId first = back_up(id);
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 2,
+                  .error = {Errc::kUnavailable, "later", ""}});
+  const auto made = make(first);
+  ASSERT_TRUE(made) << made.error().text();
+  const auto second = run<ImageId>(
+      [&](db::Txn& txn) { return daemon().snapshots.back_up(txn, admin_, id, kept_); });
+  ASSERT_TRUE(second) << second.error().text();
+  EXPECT_TRUE(image(first)) << "it is still being read";
+  pass(Duration{60'000});
+  for (const ImageId fresh : made->images)
+    EXPECT_EQ(image(fresh)->state, datastore::ImageState::kReady);
+}
+
+TEST_F(NewFromBackupTest, WhatIsNoBackupIsRefused) {
+  EXPECT_EQ(make(base_).error().code, Errc::kWrongState);
+}
+
+}  // namespace
+}  // namespace neph
