@@ -95,6 +95,34 @@ Result<void> check_disks_there(db::Txn& txn, const Vm& vm) {
   return {};
 }
 
+/// What placement, and nobody else, has done with the VM in the last moments. OpenNebula collects
+/// VMs for up to 10 s before it places them (SCHED_MAX_WND_TIME), so that its clients count on
+/// having that long to say where a VM shall go.
+std::optional<HistoryRecord> find_fresh_placement(db::Txn& txn, const Vm& vm) {
+  constexpr Duration kFresh{10'000};
+  if (vm.state != VmState::kActive) return std::nullopt;
+  const auto* recover = find_recover_row(vm.lcm);
+  if (recover != nullptr && recover->is_failure) return std::nullopt;
+  auto history = list_history(txn, vm.id);
+  const bool is_fresh = !history.empty() && !history.back().by_user.is_set() &&
+                        txn.at() - history.back().started < kFresh;
+  return is_fresh ? std::optional{std::move(history.back())} : std::nullopt;
+}
+
+bool is_what_was_asked(const HistoryRecord& placed, const VmService::DeployAsk& ask) {
+  const bool is_datastore =
+      !ask.system_datastore.is_set() || ask.system_datastore == placed.datastore;
+  return placed.host == ask.host && is_datastore;
+}
+
+Result<void> refuse_placed(const Vm& vm, const HistoryRecord& placed) {
+  return fail(Errc::kWrongState,
+              "Error performing action \"deploy\": This action is not available for state {}: it "
+              "has just been placed on host {}; create a virtual machine on hold to choose its "
+              "host",
+              shown_name(vm.state, vm.lcm), placed.host_name);
+}
+
 /// Without a call to its host nobody knows that the guest is off, so a disk that a snapshot waits
 /// for could not be read.
 Result<void> check_disks_at_rest(db::Txn& txn, const Vm& vm) {
@@ -120,6 +148,11 @@ Result<VmId> VmService::allocate(db::Txn& txn, const access::Actor& actor, const
 
 Result<void> VmService::deploy(db::Txn& txn, UserId by, const DeployAsk& ask) {
   Vm vm = TRY(find_vm(txn, ask.vm));
+  if (const auto placed = find_fresh_placement(txn, vm)) {
+    if (!is_what_was_asked(*placed, ask)) return refuse_placed(vm, *placed);
+    change_history(txn, vm.id, [&](HistoryRecord& record) { record.by_user = by; });
+    return {};
+  }
   const bool is_back = vm.state == VmState::kStopped || vm.state == VmState::kUndeployed;
   if (vm.state != VmState::kPending && vm.state != VmState::kHold && !is_back)
     return refuse(vm, "deploy");

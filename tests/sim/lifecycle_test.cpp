@@ -164,6 +164,24 @@ TEST_F(LifecycleTest, VmsOfOneWindowArePendingUntilItEndsAndPlacedTogether) {
   EXPECT_EQ(shown(second), "RUNNING");
 }
 
+TEST_F(LifecycleTest, ADeployOfAVmThatHasJustBeenPlacedThereIsDone) {
+  const auto deploy = [&](VmId id, HostId where) {
+    return change([&](db::Txn& txn) {
+      return daemon().vms.deploy(txn, UserId{0}, {id, where, false, {}});
+    });
+  };
+  const VmId id = create_vm();
+  ASSERT_EQ(shown(id), "RUNNING");
+  const auto elsewhere = deploy(id, HostId{7});
+  ASSERT_FALSE(elsewhere);
+  EXPECT_NE(elsewhere.error().message.find("placed on host node1"), std::string::npos);
+  EXPECT_TRUE(deploy(id, HostId{0}));
+  EXPECT_FALSE(deploy(id, HostId{0}));
+  const VmId later = create_vm();
+  pass(Duration{10'000});
+  EXPECT_FALSE(deploy(later, HostId{0}));
+}
+
 TEST_F(LifecycleTest, AHostThatIsCutOffMakesItsVmsUnknownUntilItIsBack) {
   const VmId id = create_vm();
   world().cut_host(host_);

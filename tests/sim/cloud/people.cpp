@@ -16,6 +16,7 @@ using compute::VmState;
 using snapshots::Phase;
 
 constexpr UserId kAdministrator{0};
+constexpr int kRecreate = 4;  // of one.vm.recover
 
 Value number(std::int64_t value) { return Value{static_cast<std::int32_t>(value)}; }
 template <class Tag>
@@ -396,11 +397,12 @@ class Person {
   }
 
   void recover_somebody(const Belongings&) {
-    static constexpr auto kWays = std::to_array<int>({0, 1, 2, 2, 2, 3});
-    if (const auto vm = somebodys_vm())
-      cloud_.call(user_, "one.vm.recover",
-                  {number(*vm),
-                   number(kWays[static_cast<std::size_t>(cloud_.draw(kWays.size()))])});
+    static constexpr auto kWays = std::to_array<int>({0, 1, 2, 2, 2, 3, 4});
+    const auto vm = somebodys_vm();
+    if (!vm) return;
+    const int way = kWays[static_cast<std::size_t>(cloud_.draw(kWays.size()))];
+    if (way == kRecreate) cloud_.oracle().change_at_rest(*vm);
+    cloud_.call(user_, "one.vm.recover", {number(*vm), number(way)});
   }
 
   void set_quota(const Belongings&) {
