@@ -60,14 +60,19 @@ Result<ScheduledWork> read_row(const WorkRow& row, std::string_view args) {
               row.name, row.args);
 }
 
+/// RESET as people write it, or as the command `onevm backup` does; every backup is whole anyway.
+bool is_reset_word(std::string_view word) {
+  constexpr auto kWordsOfReset = std::to_array<std::string_view>({"", "YES", "NO", "0", "1"});
+  return std::ranges::find(kWordsOfReset, word) != kWordsOfReset.end();
+}
+
 Result<ScheduledWork> read_backup(std::string_view args) {
   Words words(args);
   ScheduledWork work;
   work.what = K::kBackup;
   const auto store = words.next();
   work.datastore = DatastoreId{natural_from(store).value_or(-1)};
-  const auto reset = words.next();
-  const bool is_reset = reset.empty() || reset == "YES" || reset == "NO";
+  const bool is_reset = is_reset_word(words.next());
   const bool is_store = store.empty() || store == "-1" || work.datastore.is_set();
   if (is_store && is_reset && words.is_over()) return work;
   return fail(Errc::kInvalid,

@@ -197,6 +197,13 @@ TEST_F(Schedules, ASystemSnapshotIsMadeAndDeleted) {
   EXPECT_EQ(shown(id), "RUNNING");
 }
 
+TEST_F(Schedules, ABackupIsPlannedWithTheArgsOfOpenNebulasCommand) {
+  const VmId id = running();
+  for (const auto* args : {"-1,0", "100,1", "100,NO", "100", ""}) {
+    plan(id, fmt::format("ACTION=backup,ARGS=\"{}\",TIME={}", args, in(kScheduleMinute)));
+  }
+}
+
 TEST_F(Schedules, ArgsAreReadWhenTheActionIsPlanned) {
   const VmId id = running();
   for (const auto* keys :
