@@ -135,6 +135,11 @@ text::Template content_of(db::Txn& txn, const Vm& vm, const Backup& backup,
 Result<MadeFromBackup> make_from_backup(db::Txn& txn, const access::Actor& actor,
                                         const Settings& settings, const DriverCatalogue& drivers,
                                         const NewFromBackup& ask) {
+  const auto source = TRY(datastore::find_image(txn, ask.backup));
+  if (source.type != datastore::ImageType::kBackup) {
+    return fail(Errc::kWrongState,
+                "Can only restore images of type BACKUP: image {} is none", ask.backup);
+  }
   const Backup backup = TRY(datastore::find_backup(txn, ask.backup));
   const Vm vm = TRY(find_vm(txn, backup.vm));
   const auto one_disk = TRY(asked_disk(ask.options));

@@ -131,7 +131,12 @@ TEST_F(NewFromBackupTest, ABackupThatIsBeingCopiedIsNotOneTooMany) {
 }
 
 TEST_F(NewFromBackupTest, WhatIsNoBackupIsRefused) {
-  EXPECT_EQ(make(base_).error().code, Errc::kWrongState);
+  const auto refused = make(base_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kWrongState);
+  EXPECT_NE(refused.error().message.find("Can only restore images of type BACKUP"),
+            std::string::npos)
+      << refused.error().message;
 }
 
 }  // namespace
