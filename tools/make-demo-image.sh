@@ -39,6 +39,9 @@ data_offset_mib=49
 disk_mib=2048
 kernel_options="console=tty0 console=ttyS0,115200 quiet panic=0 mitigations=off"
 kernel_options+=" random.trust_cpu=on tsc=unstable net.ifnames=0 raid=noautodetect"
+# Where the emulated machine gets no processor for a moment, the kernel takes its timer for broken
+# and panics.
+kernel_options+=" no_timer_check"
 modules=(virtio_pci virtio_blk virtio_net virtio_console virtio_scsi virtio_balloon virtio_rng
          ata_piix sd_mod sr_mod isofs ext4 button evdev pvpanic-mmio pvpanic-pci)
 applets_kept_ours=(poweroff reboot halt shutdown init)
