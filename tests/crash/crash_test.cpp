@@ -18,7 +18,7 @@
 namespace neph::crash {
 namespace {
 
-constexpr int kCutsOfAStory = 8;  ///< in a plain run
+constexpr int kCutsOfAStory = 5;  ///< in a plain run
 
 enum class Store { kSyncs, kSyncsNothing };
 
