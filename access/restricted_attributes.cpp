@@ -26,6 +26,14 @@ std::vector<std::string> values_of(const text::Template& source, std::string_vie
   return values;
 }
 
+void carry_over(const std::vector<std::string>& restricted, const text::Template& old,
+                text::Template& replaced) {
+  for (const auto& name : restricted) {
+    if (name.find('/') != std::string::npos || replaced.has(name)) continue;
+    if (const auto* value = old.find(name)) replaced.set(name, *value);
+  }
+}
+
 }  // namespace
 
 Result<void> check_restricted_attributes(const Actor& actor,
@@ -42,13 +50,35 @@ Result<void> check_restricted_attributes(const Actor& actor,
   return {};
 }
 
-void carry_restricted_attributes(const Actor& actor, const std::vector<std::string>& restricted,
-                                 const text::Template& old, text::Template& replaced) {
-  if (actor.is_admin()) return;
-  for (const auto& name : restricted) {
-    if (name.find('/') != std::string::npos || replaced.has(name)) continue;
-    if (const auto* value = old.find(name)) replaced.set(name, *value);
+Result<text::Template> updated_template(const Actor& actor,
+                                        const std::vector<std::string>& restricted,
+                                        const TemplateUpdate& update, std::string_view what) {
+  text::Template updated = update.is_append ? update.old : update.change;
+  if (update.is_append) updated.merge(update.change);
+  else if (!actor.is_admin()) carry_over(restricted, update.old, updated);
+  CHECK_OK(check_restricted_attributes(actor, restricted, updated, update.old, what));
+  return updated;
+}
+
+text::Template without_attributes(const text::Template& content,
+                                  const std::vector<std::string>& names) {
+  const auto is_named = [&](const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  };
+  text::Template kept;
+  for (const auto& attribute : content.attributes()) {
+    if (is_named(attribute.name)) continue;
+    const auto* vector = std::get_if<text::Vector>(&attribute.value);
+    if (vector == nullptr) {
+      kept.add(attribute.name, std::get<std::string>(attribute.value));
+      continue;
+    }
+    text::Vector rest = *vector;
+    for (const auto& [key, value] : vector->items())
+      if (is_named(attribute.name + "/" + key)) rest.erase(key);
+    kept.add(attribute.name, std::move(rest));
   }
+  return kept;
 }
 
 }  // namespace neph::access

@@ -21,9 +21,21 @@ namespace neph::access {
                                                        const text::Template& known,
                                                        std::string_view what);
 
-/// For a non-administrator who replaces a template: restricted single attributes of `old` that the
-/// new text leaves out stay.
-void carry_restricted_attributes(const Actor& actor, const std::vector<std::string>& restricted,
-                                 const text::Template& old, text::Template& replaced);
+/// What one.*.update makes of a template.
+struct TemplateUpdate {
+  const text::Template& old;
+  const text::Template& change;
+  bool is_append = false;  ///< `change` is merged into `old`, else it stands instead of it
+};
+/// Restricted single attributes of `old` that a non-administrator's new text leaves out stay.
+/// \returns kDenied as check_restricted_attributes()
+[[nodiscard]] Result<text::Template> updated_template(const Actor& actor,
+                                                      const std::vector<std::string>& restricted,
+                                                      const TemplateUpdate& update,
+                                                      std::string_view what);
+
+/// The template without attributes "NAME" and "NAME/KEY" of the list.
+[[nodiscard]] text::Template without_attributes(const text::Template& content,
+                                                const std::vector<std::string>& names);
 
 }  // namespace neph::access

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/numbers.h"
+#include "compute/restricted.h"
 #include "compute/vm.h"
 #include "compute/vm_template.h"
 #include "datastore/backup_images.h"
@@ -94,40 +95,17 @@ void add_nics(db::Txn& txn, VmId vm, const text::Template& options, text::Templa
   }
 }
 
-/// The same template without the attributes NAME and VECTOR/KEY of the list.
-text::Template without(const text::Template& content, const std::vector<std::string>& names) {
-  text::Template kept;
-  for (const auto& attribute : content.attributes()) {
-    if (std::ranges::find(names, attribute.name) != names.end()) continue;
-    const auto* vector = std::get_if<text::Vector>(&attribute.value);
-    if (vector == nullptr) {
-      kept.add(attribute.name, std::get<std::string>(attribute.value));
-      continue;
-    }
-    text::Vector rest = *vector;
-    for (const auto& [key, value] : vector->items()) {
-      const std::string name = attribute.name + "/" + key;
-      if (std::ranges::find(names, name) != names.end()) rest.erase(key);
-    }
-    kept.add(attribute.name, std::move(rest));
-  }
-  return kept;
-}
-
 text::Template content_of(db::Txn& txn, const Vm& vm, const Backup& backup,
                           const std::vector<ImageId>& images, const text::Template& options) {
   text::Template content = vm.attributes;
   for (const auto& attribute : vm.user_attributes.attributes()) {
-    if (const auto* vector = std::get_if<text::Vector>(&attribute.value))
-      content.add(attribute.name, *vector);
-    else
-      content.add(attribute.name, std::get<std::string>(attribute.value));
+    std::visit([&](const auto& value) { content.add(attribute.name, value); }, attribute.value);
   }
   for (const auto name : kOfTheVm) content.erase(name);
   add_disks(txn, backup, images, content);
   add_nics(txn, vm.id, options, content);
   // A console's port and the machine's UUID belong to one VM alone.
-  return without(content, {"GRAPHICS/PORT", "OS/UUID"});
+  return access::without_attributes(content, {"GRAPHICS/PORT", "OS/UUID"});
 }
 
 }  // namespace
@@ -154,7 +132,10 @@ Result<MadeFromBackup> make_from_backup(db::Txn& txn, const access::Actor& actor
   }
   if (one_disk) return made;
   text::Template content = content_of(txn, vm, backup, made.images, ask.options);
-  if (!actor.is_admin()) content = without(content, settings.restricted_attributes);
+  if (!actor.is_admin()) {
+    const auto restricted = restricted_names(settings.restricted_attributes);
+    content = access::without_attributes(content, restricted);
+  }
   content.set("NAME", name);
   made.vm_template = TRY(create_template(txn, actor, settings, content));
   return made;

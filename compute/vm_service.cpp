@@ -360,11 +360,10 @@ Result<void> VmService::go_on(db::Txn& txn, UserId by, Vm& vm, Recover how) {
 Result<void> VmService::update(db::Txn& txn, const access::Actor& actor, VmId id,
                                const text::Template& change, bool is_append) {
   Vm vm = TRY(find_vm(txn, id));
-  CHECK_OK(check_restricted(actor, settings_.restricted_attributes, change, vm.user_attributes,
-                            "VM Template"));
-  text::Template fresh = is_append ? vm.user_attributes : change;
-  if (is_append) fresh.merge(change);
-  else carry_restricted_over(actor, settings_.restricted_attributes, vm.user_attributes, fresh);
+  auto fresh = TRY(access::updated_template(actor,
+                                            restricted_names(settings_.restricted_attributes),
+                                            {vm.user_attributes, change, is_append},
+                                            "VM Template"));
   CHECK_OK(fresh.check_limits());
   vm.user_attributes = std::move(fresh);
   save_vm(txn, vm);

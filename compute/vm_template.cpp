@@ -72,15 +72,9 @@ Result<void> rename_template(db::Txn& txn, TemplateId id, const std::string& nam
 Result<void> update_template(db::Txn& txn, const access::Actor& actor, const Settings& settings,
                              const TemplateChange& ask) {
   auto vm_template = TRY(find_template(txn, ask.id));
-  const auto& restricted = settings.restricted_attributes;
-  auto updated = ask.change;
-  if (ask.is_append) {
-    updated = vm_template.attributes;
-    updated.merge(ask.change);
-  } else {
-    carry_restricted_over(actor, restricted, vm_template.attributes, updated);
-  }
-  CHECK_OK(check_restricted(actor, restricted, updated, vm_template.attributes, "User Template"));
+  auto updated = TRY(access::updated_template(
+      actor, restricted_names(settings.restricted_attributes),
+      {vm_template.attributes, ask.change, ask.is_append}, "User Template"));
   updated.erase("NAME");
   updated.erase("TEMPLATE_ID");
   CHECK_OK(updated.check_limits());

@@ -167,11 +167,8 @@ Result<void> NetworkService::update(db::Txn& txn, const access::Actor& actor,
   auto network = TRY(find_network(txn, ask.id));
   const text::Template old = shown_template(network);
   const std::string old_inherited = inherited_text(network);
-  text::Template updated = ask.is_append ? old : ask.change;
-  const auto& restricted = settings_.restricted_attributes;
-  if (ask.is_append) updated.merge(ask.change);
-  else access::carry_restricted_attributes(actor, restricted, old, updated);
-  CHECK_OK(access::check_restricted_attributes(actor, restricted, updated, old, "Template"));
+  const auto updated = TRY(access::updated_template(
+      actor, settings_.restricted_attributes, {old, ask.change, ask.is_append}, "Template"));
   CHECK_OK(updated.check_limits());
   CHECK_OK(apply_written(txn, updated, network));
   CHECK_OK(complete(txn, network));

@@ -69,12 +69,8 @@ Result<void> rename_network_template(db::Txn& txn, NetworkTemplateId id, const s
 Result<void> update_network_template(db::Txn& txn, const access::Actor& actor,
                                      const Settings& settings, const NetworkTemplateChange& ask) {
   auto found = TRY(find_network_template(txn, ask.id));
-  const auto& restricted = settings.restricted_attributes;
-  text::Template updated = ask.is_append ? found.attributes : ask.change;
-  if (ask.is_append) updated.merge(ask.change);
-  else access::carry_restricted_attributes(actor, restricted, found.attributes, updated);
-  CHECK_OK(
-      access::check_restricted_attributes(actor, restricted, updated, found.attributes, kWhat));
+  auto updated = TRY(access::updated_template(
+      actor, settings.restricted_attributes, {found.attributes, ask.change, ask.is_append}, kWhat));
   updated.erase("NAME");
   CHECK_OK(updated.check_limits());
   found.attributes = std::move(updated);

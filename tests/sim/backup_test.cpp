@@ -2,7 +2,7 @@
 #include "compute/backups.h"
 #include "datastore/backups.h"
 #include "jobs/queue.h"
-#include "tests/sim/site.h"
+#include "tests/sim/backup_site.h"
 
 namespace neph {
 namespace {
@@ -13,38 +13,8 @@ using datastore::ImageState;
 using sim::Blocks;
 
 /// Backups of VMs, and VMs that go back to them.
-class BackupTest : public Site {
+class BackupTest : public BackupSite {
  protected:
-  void SetUp() override {
-    Site::SetUp();
-    const auto made = run<DatastoreId>([&](db::Txn& txn) {
-      const auto ask = text::Template::parse("NAME=kept\nDS_MAD=fs\nTYPE=BACKUP_DS");
-      return daemon().images.allocate_datastore(txn, admin_, *ask, ClusterId{});
-    });
-    ASSERT_TRUE(made) << made.error().text();
-    kept_ = *made;
-  }
-
-  /// A VM with two disks; the guest has written stamp 1 to the first, 2 to the second.
-  VmId two_disks(const std::string& more = "") {
-    const VmId id = create_vm(fmt::format("{}\nDISK=[IMAGE_ID=\"{}\"]", more, base_));
-    write(id, "vda", 1, 1);
-    write(id, "vdb", 1, 2);
-    return id;
-  }
-  void write(VmId id, const std::string& target, std::int64_t block, sim::Stamp stamp) {
-    ASSERT_TRUE(world().guest_writes(compute::domain_name(id), target, block, stamp));
-  }
-  Result<ImageId> try_backup(VmId id, DatastoreId datastore) {
-    return run<ImageId>([&](db::Txn& txn) {
-      return daemon().snapshots.back_up(txn, admin_, id, datastore);
-    });
-  }
-  ImageId back_up(VmId id) {
-    const auto made = try_backup(id, kept_);
-    EXPECT_TRUE(made) << made.error().text();
-    return made.value_or(ImageId{});
-  }
   Result<void> cancel(VmId id) {
     return change([&](db::Txn& txn) { return daemon().snapshots.cancel_backup(txn, id); });
   }
@@ -112,8 +82,6 @@ class BackupTest : public Site {
         read<std::size_t>([&](db::Txn& txn) { return datastore::list_holds(txn, id).size(); });
     EXPECT_EQ(holds, 0u);
   }
-
-  DatastoreId kept_;
 };
 
 TEST_F(BackupTest, ARunningVmIsBackedUpWithAllDisksAtOneInstant) {

@@ -1,42 +1,20 @@
 #include "compute/backup_template.h"
 #include "compute/vm_template.h"
-#include "tests/sim/site.h"
+#include "tests/sim/backup_site.h"
 
 namespace neph {
 namespace {
 
 /// Backups that become new images, and templates of VMs on them.
-class NewFromBackupTest : public Site {
+class NewFromBackupTest : public BackupSite {
  protected:
-  void SetUp() override {
-    Site::SetUp();
-    const auto made = run<DatastoreId>([&](db::Txn& txn) {
-      const auto ask = text::Template::parse("NAME=kept\nDS_MAD=fs\nTYPE=BACKUP_DS");
-      return daemon().images.allocate_datastore(txn, admin_, *ask, ClusterId{});
-    });
-    ASSERT_TRUE(made) << made.error().text();
-    kept_ = *made;
-  }
-  /// A VM with two disks; the guest has written stamp 1 to the first, 2 to the second.
-  VmId two_disks(const std::string& more = "") {
-    const VmId id = create_vm(fmt::format("{}\nDISK=[IMAGE_ID=\"{}\"]", more, base_));
-    settle();
-    EXPECT_TRUE(world().guest_writes(compute::domain_name(id), "vda", 1, 1));
-    EXPECT_TRUE(world().guest_writes(compute::domain_name(id), "vdb", 1, 2));
-    return id;
-  }
-  ImageId back_up(VmId id) {
-    const auto made = run<ImageId>(
-        [&](db::Txn& txn) { return daemon().snapshots.back_up(txn, admin_, id, kept_); });
-    EXPECT_TRUE(made) << made.error().text();
+  ImageId made_backup(VmId id) {
+    const ImageId image = back_up(id);
     pass(Duration{60'000});
-    return made.value_or(ImageId{});
+    return image;
   }
-  Result<int> remove(ImageId id) {
-    return run<int>([&](db::Txn& txn) -> Result<int> {
-      CHECK_OK(daemon().images.remove(txn, id));
-      return 0;
-    });
+  Result<void> remove(ImageId id) {
+    return change([&](db::Txn& txn) { return daemon().images.remove(txn, id); });
   }
   Result<compute::MadeFromBackup> make(ImageId backup, const std::string& options = "") {
     return run<compute::MadeFromBackup>([&](db::Txn& txn) {
@@ -49,13 +27,11 @@ class NewFromBackupTest : public Site {
     return read<text::Template>(
         [&](db::Txn& txn) { return compute::find_template(txn, id).value().attributes; });
   }
-
-  DatastoreId kept_;
 };
 
 TEST_F(NewFromBackupTest, ABackupOfAnEndedVmBecomesImagesAndATemplateOfAVmOnThem) {
   const VmId id = two_disks("NOTE=kept");
-  const ImageId saved_image = back_up(id);
+  const ImageId saved_image = made_backup(id);
   act(id, compute::Action::kTerminateHard);
   ASSERT_EQ(shown(id), "DONE");
   const auto made = make(saved_image, "NAME=again");
@@ -80,7 +56,7 @@ TEST_F(NewFromBackupTest, ABackupOfAnEndedVmBecomesImagesAndATemplateOfAVmOnThem
 }
 
 TEST_F(NewFromBackupTest, OneDiskBecomesOneImageAlone) {
-  const ImageId saved_image = back_up(two_disks());
+  const ImageId saved_image = made_backup(two_disks());
   const auto made = make(saved_image, "DISK_ID=1");
   ASSERT_TRUE(made) << made.error().text();
   EXPECT_FALSE(made->vm_template.is_set());
@@ -89,8 +65,22 @@ TEST_F(NewFromBackupTest, OneDiskBecomesOneImageAlone) {
   EXPECT_EQ(make(saved_image, "DISK_ID=9").error().code, Errc::kWrongState);
 }
 
+TEST_F(NewFromBackupTest, AUserGetsNoneOfTheAttributesThatOnlyAdministratorsMaySet) {
+  const ImageId saved_image =
+      made_backup(two_disks("OS=[KERNEL=\"/boot/vmlinuz\", ARCH=\"x86_64\"]\nNOTE=kept"));
+  admin_ = {.user = UserId{7}, .name = "eve", .group = GroupId{1}, .groups = {GroupId{1}}};
+  const auto made = make(saved_image);
+  ASSERT_TRUE(made) << made.error().text();
+  const auto content = content_of(made->vm_template);
+  EXPECT_EQ(content.get("NOTE"), "kept");
+  const auto* os = content.find_vector("OS");
+  ASSERT_NE(os, nullptr);
+  EXPECT_EQ(os->get("ARCH"), "x86_64");
+  EXPECT_FALSE(os->has("KERNEL"));
+}
+
 TEST_F(NewFromBackupTest, TheBackupStaysUntilItsDisksAreCopied) {
-  const ImageId saved_image = back_up(two_disks());
+  const ImageId saved_image = made_backup(two_disks());
   world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 1,
                   .error = {Errc::kUnavailable, "later", ""}});
   const auto made = make(saved_image);
@@ -102,7 +92,7 @@ TEST_F(NewFromBackupTest, TheBackupStaysUntilItsDisksAreCopied) {
 }
 
 TEST_F(NewFromBackupTest, APowerCutInTheMiddleLosesNothing) {
-  const ImageId saved_image = back_up(two_disks());
+  const ImageId saved_image = made_backup(two_disks());
   world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 1,
                   .error = {Errc::kUnavailable, "later", ""}});
   const auto made = make(saved_image);
@@ -116,7 +106,7 @@ TEST_F(NewFromBackupTest, APowerCutInTheMiddleLosesNothing) {
 
 TEST_F(NewFromBackupTest, ABackupThatIsBeingCopiedIsNotOneTooMany) {
   const VmId id = two_disks("BACKUP_CONFIG=[KEEP_LAST=1]");
-  const ImageId first = back_up(id);
+  const ImageId first = made_backup(id);
   world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_copied", .times = 2,
                   .error = {Errc::kUnavailable, "later", ""}});
   const auto made = make(first);
