@@ -37,17 +37,12 @@ Result<void> join_vm_group(db::Txn& txn, const access::Actor& actor, VmId id, Vm
                 "virtual machine [{}] has a role of vm group {} already: take it out of that first",
                 id, now->group);
   }
-  text::Vector wish;
-  wish.set("VMGROUP_ID", fmt::format("{}", group));
-  wish.set("ROLE", role);
-  text::Template asked;
-  asked.add(kVmGroup, wish);
-  const auto found = TRY(site::find_role(txn, actor, asked));
-  NEPH_ASSERT(found.has_value());
-  site::join_role(txn, id, *found);
+  site::join_role(txn, id, TRY(site::find_role(txn, actor, group, role)));
   CHECK_OK(check_place(txn, vm));
-  vm.attributes.erase(kVmGroup);
-  vm.attributes.add(kVmGroup, wish);
+  text::Vector written;
+  written.set("VMGROUP_ID", fmt::format("{}", group));
+  written.set("ROLE", role);
+  vm.attributes.set(kVmGroup, std::move(written));
   save_vm(txn, vm);
   return {};
 }

@@ -144,6 +144,16 @@ Result<void> update_role(db::Txn& txn, VmGroupId id, std::int64_t number,
   return {};
 }
 
+Result<RoleRef> find_role(db::Txn& txn, const access::Actor& actor, VmGroupId id,
+                          const std::string& name) {
+  const VmGroup group = TRY(find_vm_group(txn, id));
+  CHECK_OK(access::authorize(txn, actor, access::Op::kUse, subject_of(group)));
+  const auto* role = role_named(group, name);
+  if (role == nullptr)
+    return fail(Errc::kInvalid, "vm group {} has no role \"{}\"", group.id, name);
+  return RoleRef{group.id, role->id};
+}
+
 Result<std::optional<RoleRef>> find_role(db::Txn& txn, const access::Actor& actor,
                                          const text::Template& vm_attributes) {
   const auto* wish = vm_attributes.find_vector("VMGROUP");
@@ -152,12 +162,7 @@ Result<std::optional<RoleRef>> find_role(db::Txn& txn, const access::Actor& acto
   const auto number = natural_from(text);
   if (!number)
     return fail(Errc::kInvalid, "VMGROUP_ID of the VM is \"{}\"; it must be the id of one", text);
-  const VmGroup group = TRY(find_vm_group(txn, VmGroupId{*number}));
-  CHECK_OK(access::authorize(txn, actor, access::Op::kUse, subject_of(group)));
-  const auto* role = role_named(group, wish->get("ROLE"));
-  if (role == nullptr)
-    return fail(Errc::kInvalid, "vm group {} has no role \"{}\"", group.id, wish->get("ROLE"));
-  return std::optional<RoleRef>{RoleRef{group.id, role->id}};
+  return TRY(find_role(txn, actor, VmGroupId{*number}, wish->get("ROLE")));
 }
 
 void join_role(db::Txn& txn, VmId vm, const RoleRef& role) { insert_member(txn, vm, role); }

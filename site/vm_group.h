@@ -65,8 +65,11 @@ struct RoleRef {
   VmGroupId group;
   std::int64_t role = -1;
 };
-/// The role that a VM's template names; nullopt where it names none.
 /// \returns kInvalid for an unknown role, kNotFound, kDenied without USE of the group
+[[nodiscard]] Result<RoleRef> find_role(db::Txn& txn, const access::Actor& actor, VmGroupId group,
+                                        const std::string& role);
+/// The role that a VM's template names; nullopt where it names none.
+/// \returns as the other one, also kInvalid for a group that is not named by its id
 [[nodiscard]] Result<std::optional<RoleRef>> find_role(db::Txn& txn, const access::Actor& actor,
                                                        const text::Template& vm_attributes);
 void join_role(db::Txn& txn, VmId vm, const RoleRef& role);
