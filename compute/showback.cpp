@@ -81,12 +81,7 @@ struct Rate {
 
 /// What is no number costs nothing more than the default.
 double price_of(const text::Template& attributes, std::string_view name, double otherwise) {
-  const std::string written = attributes.get(name);
-  double price = 0;
-  const char* end = written.data() + written.size();
-  const auto [stop, problem] = std::from_chars(written.data(), end, price);
-  const bool is_price = problem == std::errc() && stop == end && price >= 0;
-  return is_price ? price : otherwise;
+  return cost_from(attributes.get(name)).value_or(otherwise);
 }
 
 Rate rate_of(db::Txn& txn, const Vm& vm, const DefaultCosts& otherwise) {
@@ -111,6 +106,15 @@ MonthlyCost cost_of(VmId vm, const std::vector<HistoryRecord>& history, const Sl
 }
 
 }  // namespace
+
+std::optional<double> cost_from(std::string_view text) {
+  constexpr double kCostLimit = 1e12;
+  double cost = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, problem] = std::from_chars(text.data(), end, cost);
+  const bool is_cost = problem == std::errc() && stop == end && cost >= 0 && cost < kCostLimit;
+  return is_cost ? std::optional(cost) : std::nullopt;
+}
 
 Result<Months> months_of(const MonthsAsk& ask) {
   const Months all;

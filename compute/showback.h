@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -42,6 +44,8 @@ struct MonthlyCost {
   double running_hours = 0;
 };
 
+/// A sum of money from 0 on, as CPU_COST and its like are written.
+[[nodiscard]] std::optional<double> cost_from(std::string_view text);
 /// Computes these months anew for all VMs, as far as they have passed, from their history and from
 /// the sizes and costs that they have now. Store lane; touches the showback.
 void calculate_showback(db::Txn& txn, const Settings& settings, const Months& months);

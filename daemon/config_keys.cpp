@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "compute/showback.h"
 #include "daemon/config.h"
 #include "daemon/config_values.h"
 #include "network/address.h"
@@ -395,15 +396,6 @@ const std::vector<ConfigKey> kSiteKeys = {
         "a number from 1 to 1000", "Executions kept of each hook."),
 };
 
-/// A sum of money from 0 on.
-std::optional<double> cost_from(const std::string& text) {
-  double cost = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, cost);
-  const bool is_cost = problem == std::errc() && stop == end && cost >= 0 && cost < 1e12;
-  return is_cost ? std::optional(cost) : std::nullopt;
-}
-
 Result<void> set_default_costs(Config& config, const Values& values) {
   const auto vector = vector_from(values[0]);
   if (!vector) return wrong_form();
@@ -413,7 +405,7 @@ Result<void> set_default_costs(Config& config, const Values& values) {
                     : name == "MEMORY_COST" ? &costs.memory
                     : name == "DISK_COST"   ? &costs.disk
                                             : nullptr;
-    const auto cost = cost_from(text);
+    const auto cost = compute::cost_from(text);
     if (place == nullptr || !cost) return wrong_form();
     *place = *cost;
   }
