@@ -118,11 +118,7 @@ void place(db::Txn& txn, VmService& vms, const std::vector<VmId>& ids) {
     ask.vm = placement.vm;
     ask.host = placement.host;
     ask.system_datastore = placement.datastore;
-    const auto deployed = vms.deploy(txn, UserId{0}, ask);
-    if (deployed) {
-      // Nobody asked for it.
-      change_history(txn, placement.vm, [](HistoryRecord& record) { record.by_user = {}; });
-    } else {
+    if (const auto deployed = vms.deploy(txn, UserId{}, ask); !deployed) {
       say_why(txn, placement.vm, deployed.error().text());
       log::warn("vm.placement_failed", {{"vm", placement.vm},
                                         {"error", deployed.error().text()}});

@@ -179,7 +179,7 @@ Result<void> VmService::deploy(db::Txn& txn, UserId by, const DeployAsk& ask) {
   assign_paths(plan);
   for (const VmDisk& disk : plan.disks) save_disk(txn, disk);
   vm.attributes.set("SERIAL_LOG", serial_log_path(plan));
-  vm.job = internal::enqueue_deploy(txn, vm, row, "prolog", by);
+  vm.job = internal::enqueue_deploy(txn, vm, row, "prolog", by.is_set() ? by : UserId{0});
   save_vm(txn, vm);
   return {};
 }

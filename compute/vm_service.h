@@ -29,6 +29,7 @@ class VmService {
     bool enforces_capacity = false;
     DatastoreId system_datastore;  ///< unset: chosen
   };
+  /// \param by  unset: nobody asked, placement did it
   Result<void> deploy(db::Txn& txn, UserId by, const DeployAsk& ask);
   /// \returns kWrongState "This action is not available for state ..."
   Result<void> act(db::Txn& txn, UserId by, VmId vm, Action action);
