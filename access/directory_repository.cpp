@@ -1,4 +1,5 @@
 #include "access/directory.h"
+#include "db/list_ids.h"
 
 namespace neph::access {
 namespace {
@@ -63,10 +64,7 @@ std::optional<User> find_user_by_name(db::Txn& txn, std::string_view name) {
 }
 
 std::vector<UserId> list_users(db::Txn& txn) {
-  std::vector<UserId> users;
-  auto rows = txn.query("SELECT id FROM users ORDER BY id");
-  while (rows.next()) users.push_back(rows.get<UserId>(0));
-  return users;
+  return db::list_ids<UserId>(txn, "SELECT id FROM users ORDER BY id");
 }
 
 Result<Group> find_group(db::Txn& txn, GroupId id) {
@@ -80,10 +78,7 @@ Result<Group> find_group(db::Txn& txn, GroupId id) {
 }
 
 std::vector<GroupId> list_groups(db::Txn& txn) {
-  std::vector<GroupId> groups;
-  auto rows = txn.query("SELECT id FROM groups ORDER BY id");
-  while (rows.next()) groups.push_back(rows.get<GroupId>(0));
-  return groups;
+  return db::list_ids<GroupId>(txn, "SELECT id FROM groups ORDER BY id");
 }
 
 std::vector<AclRule> list_acls(db::Txn& txn) {

@@ -82,9 +82,11 @@ Result<ScheduledWork> read_backup(std::string_view args) {
 }
 
 /// What needs no more than the VM, and MANAGE of it.
-bool is_plain_action(std::string_view name) {
+std::optional<Action> find_plain_action(std::string_view name) {
   const auto action = action_from(name);
-  return action && name_of(*action) == name && right_for(*action) == access::Op::kManage;
+  const bool is_plain =
+      action && name_of(*action) == name && right_for(*action) == access::Op::kManage;
+  return is_plain ? action : std::nullopt;
 }
 
 }  // namespace
@@ -93,9 +95,9 @@ Result<ScheduledWork> read_scheduled_work(std::string_view action, std::string_v
   if (action == "backup") return read_backup(args);
   const auto* row = std::ranges::find(kWorks, action, &WorkRow::name);
   if (row != kWorks.end()) return read_row(*row, args);
-  if (is_plain_action(action)) {
+  if (const auto plain = find_plain_action(action)) {
     ScheduledWork work;
-    work.action = *action_from(action);
+    work.action = *plain;
     return work;
   }
   return fail(Errc::kInvalid,

@@ -1,6 +1,7 @@
 #include "compute/internal/stored.h"
 #include "compute/internal/template_rows.h"
 #include "db/counters.h"
+#include "db/list_ids.h"
 
 namespace neph::compute {
 
@@ -18,10 +19,7 @@ Result<VmTemplate> find_template(db::Txn& txn, TemplateId id) {
 }
 
 std::vector<TemplateId> list_templates(db::Txn& txn) {
-  std::vector<TemplateId> ids;
-  auto rows = txn.query("SELECT id FROM vm_templates ORDER BY id");
-  while (rows.next()) ids.push_back(rows.get<TemplateId>(0));
-  return ids;
+  return db::list_ids<TemplateId>(txn, "SELECT id FROM vm_templates ORDER BY id");
 }
 
 std::optional<TemplateId> find_template_by_name(db::Txn& txn, UserId owner,

@@ -4,6 +4,7 @@
 #include "datastore/internal/rows.h"
 #include "datastore/internal/stored.h"
 #include "db/counters.h"
+#include "db/list_ids.h"
 
 namespace neph::datastore {
 
@@ -48,10 +49,7 @@ std::optional<DatastoreId> find_datastore_by_name(db::Txn& txn, std::string_view
 }
 
 std::vector<DatastoreId> list_datastores(db::Txn& txn) {
-  std::vector<DatastoreId> ids;
-  auto rows = txn.query("SELECT id FROM datastores ORDER BY id");
-  while (rows.next()) ids.push_back(rows.get<DatastoreId>(0));
-  return ids;
+  return db::list_ids<DatastoreId>(txn, "SELECT id FROM datastores ORDER BY id");
 }
 
 std::vector<ImageId> list_images_of(db::Txn& txn, DatastoreId id) {

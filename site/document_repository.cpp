@@ -1,4 +1,5 @@
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "site/internal/document_rows.h"
 #include "site/internal/stored.h"
 
@@ -20,10 +21,7 @@ Result<Document> find_document(db::Txn& txn, DocumentId id) {
 }
 
 std::vector<DocumentId> list_documents(db::Txn& txn) {
-  std::vector<DocumentId> ids;
-  auto rows = txn.query("SELECT id FROM documents ORDER BY id");
-  while (rows.next()) ids.push_back(rows.get<DocumentId>(0));
-  return ids;
+  return db::list_ids<DocumentId>(txn, "SELECT id FROM documents ORDER BY id");
 }
 
 DocumentId insert_document(db::Txn& txn, const Document& document) {

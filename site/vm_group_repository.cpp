@@ -1,4 +1,5 @@
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "site/internal/stored.h"
 #include "site/internal/vm_group_rows.h"
 
@@ -65,10 +66,7 @@ Result<VmGroup> find_vm_group(db::Txn& txn, VmGroupId id) {
 }
 
 std::vector<VmGroupId> list_vm_groups(db::Txn& txn) {
-  std::vector<VmGroupId> ids;
-  auto rows = txn.query("SELECT id FROM vm_groups ORDER BY id");
-  while (rows.next()) ids.push_back(rows.get<VmGroupId>(0));
-  return ids;
+  return db::list_ids<VmGroupId>(txn, "SELECT id FROM vm_groups ORDER BY id");
 }
 
 std::optional<VmGroupId> find_vm_group_by_name(db::Txn& txn, UserId owner,

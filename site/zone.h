@@ -14,7 +14,7 @@ inline constexpr std::int64_t kThisZone = 0;
 
 struct Zone {
   std::string name = "OpenNebula";
-  bool is_enabled = true;      ///< else nobody but administrators may change anything
+  bool is_enabled = true;      ///< else nothing may be changed but this
   text::Template attributes;   ///< an ENDPOINT among them is shown instead of the daemon's own
 };
 
