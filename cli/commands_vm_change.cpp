@@ -109,12 +109,13 @@ struct DeviceVerb {
   std::string_view option;     ///< "--image"
   Kind kind;
   std::string_view help;
+  bool has_aliases = false;    ///< --alias
 };
 constexpr auto kDevices = std::to_array<DeviceVerb>({
     {"disk-attach", "one.vm.attach", "DISK", "IMAGE_ID", "--image", Kind::kImage,
      "Plug a disk in"},
     {"nic-attach", "one.vm.attachnic", "NIC", "NETWORK_ID", "--network", Kind::kNetwork,
-     "Plug a NIC in"},
+     "Plug a NIC in", true},
 });
 
 void add_device(CLI::App& group, const DeviceVerb& row, Command& chosen) {
@@ -122,15 +123,21 @@ void add_device(CLI::App& group, const DeviceVerb& row, Command& chosen) {
     std::string vm;
     std::string object;
     std::string file;
+    std::string parent;
   };
   auto ask = std::make_shared<Ask>();
   CLI::App* verb = group.add_subcommand(std::string(row.verb), std::string(row.help));
   verb->add_option("VM", ask->vm, "Id or name")->required();
   auto* choice = verb->add_option_group("device");
-  choice->add_option(std::string(row.option), ask->object, "Id or name of what it is made from");
+  auto* made_from = choice->add_option(std::string(row.option), ask->object,
+                                       "Id or name of what it is made from");
   choice->add_option("FILE", ask->file,
                      fmt::format("{} = [...], - for standard input", row.vector));
   choice->require_option(1);
+  if (row.has_aliases) {
+    verb->add_option("--alias", ask->parent, "A further address of the NIC of that name: NIC0")
+        ->needs(made_from);
+  }
   verb->callback([&row, ask, &chosen] {
     chosen = [&row, ask](Desk& desk) -> Result<ExitCode> {
       const auto vm = TRY(resolve(desk.rpc, Kind::kVm, ask->vm));
@@ -139,7 +146,11 @@ void add_device(CLI::App& group, const DeviceVerb& row, Command& chosen) {
         text = TRY(read_template(desk, ask->file));
       } else {
         const auto object = TRY(resolve(desk.rpc, row.kind, ask->object));
-        text = fmt::format("{} = [ {} = \"{}\" ]", row.vector, row.attribute, object);
+        text::Vector device{{std::string(row.attribute), fmt::format("{}", object)}};
+        if (!ask->parent.empty()) device.set("PARENT", ask->parent);
+        text::Template content;
+        content.add(ask->parent.empty() ? row.vector : "NIC_ALIAS", std::move(device));
+        text = content.to_text();
       }
       TRY(desk.rpc.call_id(std::string(row.method), {vm, text}));
       return ExitCode::kOk;

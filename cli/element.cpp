@@ -28,7 +28,7 @@ Result<Element> element_of(const pugi::xml_node& node, int depth) {
 /// Always a list for whoever reads the JSON, also with a single member. Lists of ids are named in
 /// the plural (VMS, GROUPS) and hold nothing else.
 bool is_list_member(const Element& parent, const std::string& name) {
-  static constexpr std::array<std::string_view, 3> kLists{"DISK", "NIC", "HISTORY"};
+  static constexpr std::array<std::string_view, 4> kLists{"DISK", "NIC", "NIC_ALIAS", "HISTORY"};
   const auto is_id = [](const Element& child) { return child.name == "ID"; };
   const bool is_only_ids = std::all_of(parent.children.begin(), parent.children.end(), is_id);
   if (name == "ID") return is_only_ids && parent.name.ends_with('S');

@@ -91,7 +91,8 @@ void add_nics(db::Txn& txn, VmId vm, const text::Template& options, text::Templa
     take(written, nic.attributes, kOfNics);
     if (!nic.attributes.has("NETWORK_ID")) written.set("BRIDGE", nic.attributes.get("BRIDGE"));
     if (!options.is_yes("NO_IP")) take(written, nic.attributes, kAddresses);
-    content.add("NIC", std::move(written));
+    take(written, nic.attributes, std::to_array({"PARENT"}));
+    content.add(is_alias(nic) ? "NIC_ALIAS" : "NIC", std::move(written));
   }
 }
 

@@ -6,6 +6,7 @@
 #include "compute/disk_tree.h"
 #include "compute/guest_facts.h"
 #include "compute/host.h"
+#include "compute/internal/factory.h"
 #include "compute/internal/plan.h"
 #include "compute/internal/vm_rows.h"
 #include "datastore/holds.h"
@@ -187,9 +188,20 @@ void remove_disk(db::Txn& txn, Vm& vm, const VmDisk& disk) {
   delete_disk_row(txn, disk);
 }
 
-void remove_nic(db::Txn& txn, const VmNic& nic) {
-  network::give_back(txn, nic.vm, nic.id);
-  delete_nic_row(txn, nic);
+void remove_nic(db::Txn& txn, Vm& vm, const VmNic& nic) {
+  for (const auto& each : list_nics(txn, vm.id)) {
+    if (each.id != nic.id && !is_parent(nic, each)) continue;
+    network::give_back(txn, vm.id, each.id);
+    delete_nic_row(txn, each);
+    forget_in_context(vm, each);
+  }
+  const auto left = list_nics(txn, vm.id);
+  const auto parent = std::ranges::find_if(
+      left, [&](const VmNic& each) { return is_parent(each, nic); });
+  if (parent == left.end()) return;
+  VmNic bereft = *parent;
+  list_aliases(left, bereft);
+  save_nic(txn, bereft);
 }
 
 void add_layers(db::Txn& txn, const VmDisk& disk, std::vector<std::string>& files) {

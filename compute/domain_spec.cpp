@@ -171,7 +171,9 @@ Result<DomainSpec> domain_spec(const VmPlan& plan, const Settings& settings) {
   spec.memory = Bytes::megabytes(plan.vm.memory_mb);
   add_os(plan, settings, spec);
   for (const auto& disk : plan.disks) spec.disks.push_back(TRY(disk_spec(plan, settings, disk)));
-  for (const auto& nic : plan.nics) spec.nics.push_back(TRY(nic_spec(nic)));
+  for (const auto& nic : plan.nics) {
+    if (!is_alias(nic)) spec.nics.push_back(TRY(nic_spec(nic)));
+  }
   add_default_boot(plan, spec);
   add_graphics(plan, settings, spec);
   for (const auto* input : plan.vm.attributes.vectors("INPUT")) {

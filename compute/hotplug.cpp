@@ -26,6 +26,13 @@ Result<text::Vector> only_vector(const text::Template& ask, std::string_view nam
               vectors.size(), name);
 }
 
+/// The one NIC or NIC_ALIAS.
+Result<text::Vector> only_nic(const text::Template& ask) {
+  if (!ask.has("NIC_ALIAS")) return only_vector(ask, "NIC");
+  if (!ask.has("NIC")) return only_vector(ask, "NIC_ALIAS");
+  return fail(Errc::kWrongState, "the template has NIC and NIC_ALIAS, and one is needed");
+}
+
 /// The VM as a template is read for it.
 Reading reading_for(db::Txn& txn, const access::Actor& actor, const Settings& settings,
                     const text::Template& ask, const Vm& vm) {
@@ -124,7 +131,9 @@ Result<VmNic> changed_plain_nic(Reading& reading, const VmNic& before, const tex
     if (before.attributes.has(key)) nic.attributes.set(key, before.attributes.get(key));
   }
   CHECK_OK(read_one_nic(reading, std::move(nic)));
-  return reading.fresh.nics.back();
+  VmNic changed = reading.fresh.nics.back();
+  list_aliases(reading.fresh.nics, changed);
+  return changed;
 }
 
 Result<VmNic> changed_nic(Reading& reading, const VmNic& before, const text::Vector& written,
@@ -220,25 +229,32 @@ Result<void> VmService::attach_nic(db::Txn& txn, const access::Actor& actor, VmI
                                    const text::Template& ask) {
   Vm vm = TRY(find_vm(txn, id));
   const ChangeRow* row = TRY(check_change(vm, Change::kAttachNic));
-  const bool is_running = may_run(row->busy);
-  if (is_running) CHECK_OK(check_supported(txn, drivers_, vm, Operation::kNicHotplug));
+  const bool brings_alias = ask.has("NIC_ALIAS");
+  // The guest has no device of an alias.
+  const bool is_plugged = may_run(row->busy) && !brings_alias;
+  if (is_plugged) CHECK_OK(check_supported(txn, drivers_, vm, Operation::kNicHotplug));
   CHECK_OK(check_provided(ask));
-  const text::Vector written = TRY(only_vector(ask, "NIC"));
   CHECK_OK(check_restricted(actor, settings_.restricted_attributes, ask, {}, "VM Template"));
   Reading reading = reading_for(txn, actor, settings_, ask, vm);
   VmNic nic;
   nic.vm = id;
   nic.id = NicId{take_vm_number(txn, id, "nic", next_number(reading.fresh.nics))};
-  nic.attributes = written;
-  CHECK_OK(read_one_nic(reading, std::move(nic)));
+  nic.attributes = TRY(only_nic(ask));
+  CHECK_OK((brings_alias ? read_one_alias : read_one_nic)(reading, std::move(nic)));
   nic = reading.fresh.nics.back();
-  nic.attributes.set("TARGET", fmt::format("one-{}-{}", id, nic.id));
+  nic.attributes.set("TARGET", nic_target(id, nic));
   CHECK_OK(check_reach(txn, reading));
   CHECK_OK(take_lease(txn, reading, nic));
-  if (is_running) nic.attributes.set("ATTACH", "YES");
-  save_nic(txn, nic);
-  if (is_running) {
+  if (is_plugged) nic.attributes.set("ATTACH", "YES");
+  reading.fresh.nics.back() = nic;
+  for (const auto& each : reading.fresh.nics) {
+    if (each.id == nic.id || is_parent(each, nic)) save_nic(txn, each);
+  }
+  complete_network_context(txn, vm);
+  if (is_plugged) {
     internal::begin_change(txn, vm, *row, nic_change("ATTACH", nic.id, actor.user));
+  } else {
+    save_vm(txn, vm);
   }
   return {};
 }
@@ -247,8 +263,9 @@ Result<void> VmService::detach_nic(db::Txn& txn, UserId by, VmId id, NicId nic_i
   Vm vm = TRY(find_vm(txn, id));
   const ChangeRow* row = TRY(check_change(vm, Change::kDetachNic));
   VmNic nic = TRY(find_changeable_nic(txn, id, nic_id));
-  if (!may_run(row->busy)) {
-    internal::remove_nic(txn, nic);
+  if (is_alias(nic) || !may_run(row->busy)) {
+    internal::remove_nic(txn, vm, nic);
+    save_vm(txn, vm);
     return {};
   }
   CHECK_OK(check_supported(txn, drivers_, vm, Operation::kNicHotplug));
@@ -266,6 +283,11 @@ Result<void> VmService::update_nic(db::Txn& txn, const access::Actor& actor, VmI
   if (is_running) CHECK_OK(check_supported(txn, drivers_, vm, Operation::kNicUpdate));
   const text::Vector written = TRY(only_vector(ask, "NIC"));
   const VmNic before = TRY(find_changeable_nic(txn, id, nic_id));
+  if (is_alias(before)) {
+    return fail(Errc::kWrongState,
+                "NIC {} of virtual machine [{}] is an alias of NIC {}: detach it, attach another",
+                nic_id, id, before.attributes.get("PARENT_ID"));
+  }
   text::Template known;
   known.add("NIC", before.attributes);
   CHECK_OK(check_restricted(actor, settings_.restricted_attributes, ask, known, "VM Template"));

@@ -167,7 +167,7 @@ Next settle_nic(db::Txn& txn, const Job& job, Result<void> outcome) {
     if (auto again = retry_change(txn, job, *vm, outcome.error())) return *again;
   }
   const bool goes = has_failed ? change == "ATTACH" : change == "DETACH";
-  if (nic && goes) remove_nic(txn, *nic);
+  if (nic && goes) remove_nic(txn, *vm, *nic);
   if (nic && !goes) {
     const auto* before = job.args.find_vector("BEFORE");
     if (has_failed && before != nullptr) nic->attributes = *before;

@@ -40,6 +40,13 @@ const std::string* find_first(const text::Vector& nic, const ContextKey& wanted)
   return nullptr;
 }
 
+/// "ETH2", or "ETH2_ALIAS0" of an alias.
+std::string prefix_of(const VmNic& nic) {
+  if (!is_alias(nic)) return fmt::format("ETH{}", nic.id);
+  return fmt::format("ETH{}_ALIAS{}", nic.attributes.get("PARENT_ID"),
+                     nic.attributes.get("ALIAS_ID"));
+}
+
 }  // namespace
 
 void add_network_context(text::Vector& context, const std::vector<VmNic>& nics) {
@@ -47,9 +54,27 @@ void add_network_context(text::Vector& context, const std::vector<VmNic>& nics) 
     for (const auto& wanted : kContextKeys) {
       const auto* value = find_first(nic.attributes, wanted);
       if (value != nullptr)
-        context.inherit(fmt::format("ETH{}_{}", nic.id, wanted.suffix), *value);
+        context.inherit(fmt::format("{}_{}", prefix_of(nic), wanted.suffix), *value);
     }
   }
+}
+
+void complete_network_context(db::Txn& txn, Vm& vm) {
+  const auto* written = vm.attributes.find_vector("CONTEXT");
+  if (written == nullptr || !written->is_yes("NETWORK")) return;
+  text::Vector context = *written;
+  add_network_context(context, with_networks(txn, list_nics(txn, vm.id)));
+  vm.attributes.set("CONTEXT", std::move(context));
+}
+
+void forget_in_context(Vm& vm, const VmNic& nic) {
+  const auto* written = vm.attributes.find_vector("CONTEXT");
+  if (written == nullptr) return;
+  text::Vector context;
+  for (const auto& [key, value] : written->items()) {
+    if (!key.starts_with(prefix_of(nic) + "_")) context.set(key, value);
+  }
+  vm.attributes.set("CONTEXT", std::move(context));
 }
 
 std::vector<VmNic> with_networks(db::Txn& txn, std::vector<VmNic> nics) {

@@ -16,6 +16,12 @@ namespace {
 constexpr std::string_view kDomainPrefix = "one-";
 }
 
+bool is_alias(const VmNic& nic) { return nic.attributes.has("PARENT_ID"); }
+
+bool is_parent(const VmNic& parent, const VmNic& alias) {
+  return is_alias(alias) && alias.attributes.get("PARENT_ID") == fmt::format("{}", parent.id);
+}
+
 std::string domain_name(VmId vm) { return fmt::format("{}{}", kDomainPrefix, vm); }
 
 std::optional<VmId> vm_of_domain(std::string_view name) {

@@ -42,6 +42,11 @@ struct VmNic {
   NicId id;
   text::Vector attributes;
 };
+/// A further address (NIC_ALIAS) of another NIC, its parent: it has a number, a lease and a row as
+/// NICs have, but the guest sees no device.
+[[nodiscard]] bool is_alias(const VmNic& nic);
+/// Whether that NIC is the parent of that alias.
+[[nodiscard]] bool is_parent(const VmNic& parent, const VmNic& alias);
 
 struct HistoryRecord {
   int seq = 0;

@@ -15,7 +15,8 @@ namespace {
 /// along, as a template made from a VM's document does.
 constexpr auto kServerAttributes = std::to_array<std::string_view>(
     {"NAME", "VMID", "TEMPLATE_ID", "AUTOMATIC_REQUIREMENTS", "AUTOMATIC_DS_REQUIREMENTS",
-     "AUTOMATIC_NIC_REQUIREMENTS", "TM_MAD_SYSTEM", "SERIAL_LOG", "DISK", "NIC", "SCHED_ACTION"});
+     "AUTOMATIC_NIC_REQUIREMENTS", "TM_MAD_SYSTEM", "SERIAL_LOG", "DISK", "NIC", "NIC_ALIAS",
+     "SCHED_ACTION"});
 
 bool is_server_attribute(std::string_view name) {
   return std::find(kServerAttributes.begin(), kServerAttributes.end(), name) !=
@@ -129,7 +130,7 @@ Result<VmId> insert_new_vm(db::Txn& txn, NewVm fresh) {
   vm.attributes.set("VMID", fmt::format("{}", vm.id));
   for (auto& nic : fresh.nics) {
     nic.vm = vm.id;
-    nic.attributes.set("TARGET", fmt::format("one-{}-{}", vm.id, nic.id));
+    nic.attributes.set("TARGET", nic_target(vm.id, nic));
     save_nic(txn, nic);
   }
   for (auto& disk : fresh.disks) {

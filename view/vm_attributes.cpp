@@ -108,7 +108,7 @@ text::Template shown_attributes(const VmFacts& facts) {
   for (const auto& nic : facts.nics) {
     text::Vector vector = nic.attributes;
     vector.inherit("NIC_ID", std::to_string(nic.id.value));
-    shown.add("NIC", std::move(vector));
+    shown.add(compute::is_alias(nic) ? "NIC_ALIAS" : "NIC", std::move(vector));
   }
   for (const auto& rule : facts.security_rules) shown.add("SECURITY_GROUP_RULE", rule);
   for (const auto& snapshot : facts.system_snapshots) {

@@ -84,7 +84,8 @@ struct Workbench {
 
 /// Its row goes, with what it counted for; the VM is saved by the caller.
 void remove_disk(db::Txn& txn, Vm& vm, const VmDisk& disk);
-void remove_nic(db::Txn& txn, const VmNic& nic);
+/// With its aliases.
+void remove_nic(db::Txn& txn, Vm& vm, const VmNic& nic);
 /// MB of the system datastore that a disk is charged with.
 [[nodiscard]] std::int64_t system_mb_of(const VmDisk& disk);
 /// Files of a disk that go with it; those of a persistent image stay.

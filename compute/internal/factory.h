@@ -35,11 +35,18 @@ struct Reading {
 [[nodiscard]] Result<void> read_machine(Reading& reading);
 /// DISK, in the order of the template; also the disk of CONTEXT, and then all targets.
 [[nodiscard]] Result<void> read_disks(Reading& reading);
+/// NIC and NIC_ALIAS.
 [[nodiscard]] Result<void> read_nics(Reading& reading);
 /// One disk or NIC more, behind those that reading.fresh has; its number is set. The new one is
 /// the last of reading.fresh.disks or nics then.
 [[nodiscard]] Result<void> read_one_disk(Reading& reading, VmDisk disk);
 [[nodiscard]] Result<void> read_one_nic(Reading& reading, VmNic nic);
+/// The same for a further address of the NIC whose NAME is PARENT, which then lists it in ALIAS_IDS.
+[[nodiscard]] Result<void> read_one_alias(Reading& reading, VmNic alias);
+/// "one-<vm>-<nic>", for an alias its parent's.
+[[nodiscard]] std::string nic_target(VmId vm, const VmNic& nic);
+/// NIC_IDs of the aliases that a NIC has, as its ALIAS_IDS.
+void list_aliases(const std::vector<VmNic>& nics, VmNic& parent);
 /// Variables of CONTEXT and RAW, and the network attributes of CONTEXT.
 void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh);
 /// OS/BOOT, which names disks and NICs, checked; DISK/ORDER and NIC/ORDER set.
@@ -65,9 +72,13 @@ struct TargetAsk {
 /// The two letters of a target or DEV_PREFIX. \returns kInvalid for a bus there is not
 [[nodiscard]] Result<std::string> prefix_from(std::string_view what, std::string_view prefix);
 
-/// CONTEXT/ETHn_* from the NICs, where NETWORK=YES asks for them. What is written there already
+/// CONTEXT/ETHn_* (ETHn_ALIASm_*) from the NICs and their aliases. What is written there already
 /// stays. NICs as with_networks() makes them.
 void add_network_context(text::Vector& context, const std::vector<VmNic>& nics);
+/// The same for a VM that has more NICs now, where NETWORK=YES asks for it; and what CONTEXT says
+/// of a NIC that goes. The VM is saved by the caller.
+void complete_network_context(db::Txn& txn, Vm& vm);
+void forget_in_context(Vm& vm, const VmNic& nic);
 /// The NICs with everything that their address ranges and networks say.
 [[nodiscard]] std::vector<VmNic> with_networks(db::Txn& txn, std::vector<VmNic> nics);
 

@@ -46,8 +46,9 @@ text::Vector* find_device(NewVm& fresh, const std::string& word) {
   };
   const auto nic_number = word == "network" ? std::optional<std::int64_t>(0) : numbered("nic");
   if (nic_number) {
-    auto* nic = first_of(fresh.nics,
-                         [&](const VmNic& each) { return each.id.value == *nic_number; });
+    auto* nic = first_of(fresh.nics, [&](const VmNic& each) {
+      return each.id.value == *nic_number && !is_alias(each);
+    });
     return nic == nullptr ? nullptr : &nic->attributes;
   }
   const auto disk_number = numbered("disk");

@@ -40,7 +40,6 @@ constexpr auto kNotProvided = std::to_array<Refusal>({
     {"PCI", "pass-through of PCI devices is not provided"},
     {"TOPOLOGY", "NUMA and CPU topologies are not provided"},
     {"NUMA_NODE", "NUMA is not provided"},
-    {"NIC_ALIAS", "further addresses of a NIC are not provided"},
     {"TPM", "a TPM is not provided"},
     {"MEMORY_ENCRYPTION", "encrypted memory is not provided"},
     {"SNAPSHOT", "only the server writes it"},

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <array>
 #include <cctype>
 
+#include "base/numbers.h"
 #include "compute/internal/factory.h"
 
 namespace neph::compute {
@@ -8,6 +10,9 @@ namespace {
 
 /// Linux takes 15 bytes for the name of an interface.
 constexpr std::size_t kInterfaceNameMax = 15;
+
+/// What the server writes into aliases and their parents.
+constexpr auto kOfAliases = std::to_array({"PARENT", "PARENT_ID", "ALIAS_ID", "ALIAS_IDS"});
 
 bool is_mac(std::string_view text) {
   constexpr std::size_t kSize = 17;
@@ -59,9 +64,66 @@ Result<void> read_network(Reading& reading, VmNic& nic) {
   return {};
 }
 
+/// The first number that no alias of the NIC has.
+std::int64_t next_alias(const std::vector<VmNic>& nics, const VmNic& parent) {
+  std::int64_t next = 0;
+  for (const auto& nic : nics) {
+    if (!is_parent(parent, nic)) continue;
+    const auto number = integer_from(nic.attributes.get("ALIAS_ID"));
+    next = std::max(next, number.value_or(0) + 1);
+  }
+  return next;
+}
+
+Result<VmNic*> find_parent(NewVm& fresh, const VmNic& alias) {
+  const auto* name = alias.attributes.find("PARENT");
+  if (name == nullptr) {
+    return fail(Errc::kInvalid, "NIC_ALIAS {}: PARENT is missing, the NAME of a NIC", alias.id);
+  }
+  for (auto& nic : fresh.nics) {
+    if (!is_alias(nic) && nic.attributes.get("NAME") == *name) return &nic;
+  }
+  return fail(Errc::kInvalid, "NIC_ALIAS {}: the virtual machine has no NIC with PARENT = \"{}\" as "
+              "its NAME", alias.id, *name);
+}
+
 }  // namespace
 
+std::string nic_target(VmId vm, const VmNic& nic) {
+  const std::string own = fmt::format("{}", nic.id);
+  return fmt::format("one-{}-{}", vm, nic.attributes.get("PARENT_ID", own));
+}
+
+void list_aliases(const std::vector<VmNic>& nics, VmNic& parent) {
+  std::string ids;
+  for (const auto& nic : nics) {
+    if (is_parent(parent, nic)) ids += fmt::format("{}{}", ids.empty() ? "" : ",", nic.id);
+  }
+  if (ids.empty()) parent.attributes.erase("ALIAS_IDS");
+  else parent.attributes.set("ALIAS_IDS", ids);
+}
+
+Result<void> read_one_alias(Reading& reading, VmNic alias) {
+  auto& nics = reading.fresh.nics;
+  if (!network::wants_network(alias.attributes)) {
+    return fail(Errc::kInvalid, "NIC_ALIAS {}: NETWORK or NETWORK_ID is missing", alias.id);
+  }
+  CHECK_OK(check_nic(alias.id, alias.attributes));
+  VmNic* parent = TRY(find_parent(reading.fresh, alias));
+  const std::int64_t number = next_alias(nics, *parent);
+  alias.attributes.erase("ALIAS_IDS");
+  alias.attributes.set("PARENT_ID", fmt::format("{}", parent->id));
+  alias.attributes.set("ALIAS_ID", fmt::format("{}", number));
+  CHECK_OK(read_network(reading, alias));
+  alias.attributes.set("NIC_ID", fmt::format("{}", alias.id));
+  alias.attributes.inherit("NAME", fmt::format("NIC{}_ALIAS{}", parent->id, number));
+  nics.push_back(std::move(alias));
+  list_aliases(nics, *TRY(find_parent(reading.fresh, nics.back())));
+  return {};
+}
+
 Result<void> read_one_nic(Reading& reading, VmNic nic) {
+  for (const auto* key : kOfAliases) nic.attributes.erase(key);
   CHECK_OK(check_nic(nic.id, nic.attributes));
   CHECK_OK(read_network(reading, nic));
   nic.attributes.set("NIC_ID", fmt::format("{}", nic.id));
@@ -73,14 +135,20 @@ Result<void> read_one_nic(Reading& reading, VmNic nic) {
 
 Result<void> read_nics(Reading& reading) {
   const auto* defaults = reading.ask.find_vector("NIC_DEFAULT");
-  for (const auto* asked : reading.ask.vectors("NIC")) {
+  const auto next = [&](const text::Vector& asked) {
     VmNic nic;
     nic.id = NicId{static_cast<std::int64_t>(reading.fresh.nics.size())};
-    nic.attributes = *asked;
+    nic.attributes = asked;
     if (defaults != nullptr) {
       for (const auto& [key, value] : defaults->items()) nic.attributes.inherit(key, value);
     }
-    CHECK_OK(read_one_nic(reading, std::move(nic)));
+    return nic;
+  };
+  for (const auto* asked : reading.ask.vectors("NIC")) {
+    CHECK_OK(read_one_nic(reading, next(*asked)));
+  }
+  for (const auto* asked : reading.ask.vectors("NIC_ALIAS")) {
+    CHECK_OK(read_one_alias(reading, next(*asked)));
   }
   return {};
 }

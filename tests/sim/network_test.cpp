@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/numbers.h"
 #include "compute/vm.h"
 #include "network/network_service.h"
 #include "network/security_group_service.h"
@@ -31,6 +32,10 @@ class NetworkSim : public Site {
       return compute::list_nics(txn, id).at(static_cast<std::size_t>(number)).attributes;
     });
   }
+  std::size_t nics(VmId id) {
+    return read<std::size_t>([&](db::Txn& txn) { return compute::list_nics(txn, id).size(); });
+  }
+  text::Vector context(VmId id) { return *vm(id).attributes.find_vector("CONTEXT"); }
   compute::NewVmAsk ask_of(const std::string& more) {
     compute::NewVmAsk ask;
     ask.attributes = text::Template::parse(
@@ -194,6 +199,99 @@ TEST_F(NetworkSim, ANicOfANetworkIsChangedAndKeepsItsAddress) {
     expect_leases_fit("changed");
     ASSERT_TRUE(update("INBOUND_AVG_BW=\"50\"", /*is_append=*/true));
   }
+}
+
+TEST_F(NetworkSim, AnAliasIsAnAddressMoreWithoutADevice) {
+  make_network(5);
+  const VmId id = create_vm(
+      "CONTEXT=[NETWORK=YES] NIC_ALIAS=[NETWORK=lan, PARENT=inner] NIC=[NETWORK=lan, NAME=inner]");
+  ASSERT_EQ(shown(id), "RUNNING");
+  EXPECT_EQ(nic(id, 0).get("ALIAS_IDS"), "1");
+  const auto alias = nic(id, 1);
+  EXPECT_EQ(alias.get("PARENT_ID"), "0");
+  EXPECT_EQ(alias.get("ALIAS_ID"), "0");
+  EXPECT_EQ(alias.get("NAME"), "NIC0_ALIAS0");
+  EXPECT_EQ(alias.get("IP"), "10.0.0.11");
+  EXPECT_EQ(alias.get("TARGET"), nic(id, 0).get("TARGET"));
+  EXPECT_EQ(context(id).get("ETH0_IP"), "10.0.0.10");
+  EXPECT_EQ(context(id).get("ETH0_ALIAS0_IP"), "10.0.0.11");
+  EXPECT_FALSE(context(id).has("ETH1_IP"));
+  EXPECT_EQ(world().find_domain(compute::domain_name(id))->nics.size(), 1u);
+  expect_leases_fit("with an alias");
+  act(id, Action::kTerminate);
+  expect_leases_fit("ended");
+}
+
+TEST_F(NetworkSim, AliasesComeAndGoWithTheirNic) {
+  make_network(9);
+  const VmId id = create_vm("CONTEXT=[NETWORK=YES] NIC=[NETWORK=lan]");
+  const auto attach = [&](const std::string& text) {
+    return change([&](db::Txn& txn) {
+      return daemon().vms.attach_nic(txn, admin_, id, text::Template::parse(text).value());
+    });
+  };
+  const auto detach = [&](int number) {
+    return change([&](db::Txn& txn) {
+      return daemon().vms.detach_nic(txn, UserId{0}, id, NicId{number});
+    });
+  };
+  for (const bool is_running : {true, false}) {
+    if (!is_running) act(id, Action::kPoweroff);
+    const std::string state = shown(id);
+    ASSERT_TRUE(attach("NIC=[NETWORK=lan]"));
+    const auto fresh = nic(id, 1);
+    const std::string parent = fresh.get("NIC_ID");
+    EXPECT_EQ(context(id).get("ETH" + parent + "_IP"), fresh.get("IP"));
+    const std::string ask = "NIC_ALIAS=[NETWORK=lan, PARENT=NIC" + parent + "]";
+    ASSERT_TRUE(attach(ask));
+    ASSERT_TRUE(attach(ask));
+    EXPECT_EQ(shown(id), state);
+    EXPECT_EQ(nic(id, 3).get("ALIAS_ID"), "1");
+    EXPECT_EQ(context(id).get("ETH" + parent + "_ALIAS1_IP"), nic(id, 3).get("IP"));
+    EXPECT_EQ(nic(id, 1).get("ALIAS_IDS"),
+              nic(id, 2).get("NIC_ID") + "," + nic(id, 3).get("NIC_ID"));
+    const auto number = static_cast<int>(*integer_from(nic(id, 2).get("NIC_ID")));
+    const auto changed = change([&](db::Txn& txn) {
+      return daemon().vms.update_nic(txn, admin_, id, NicId{number},
+                                     text::Template::parse("NIC=[METRIC=3]").value(), true);
+    });
+    EXPECT_EQ(changed.error().code, Errc::kWrongState);
+    ASSERT_TRUE(detach(number));
+    EXPECT_EQ(nic(id, 1).get("ALIAS_IDS"), nic(id, 2).get("NIC_ID"));
+    EXPECT_FALSE(context(id).has("ETH" + parent + "_ALIAS0_IP"));
+    expect_leases_fit("one alias less");
+    ASSERT_TRUE(detach(static_cast<int>(*integer_from(parent))));
+    EXPECT_EQ(shown(id), state);
+    EXPECT_EQ(nics(id), 1u);
+    const auto left = context(id);
+    for (const auto& [key, value] : left.items()) {
+      EXPECT_FALSE(key.starts_with("ETH" + parent + "_")) << key;
+    }
+    expect_leases_fit("parent gone");
+  }
+}
+
+TEST_F(NetworkSim, AnAliasNeedsANicAndANetwork) {
+  make_network(5);
+  const VmId id = create_vm("NIC=[NETWORK=lan] NIC_ALIAS=[NETWORK=lan, PARENT=NIC0]");
+  const auto refusal = [&](const std::string& text) {
+    const auto done = change([&](db::Txn& txn) {
+      return daemon().vms.attach_nic(txn, admin_, id, text::Template::parse(text).value());
+    });
+    return done ? "" : done.error().message;
+  };
+  EXPECT_EQ(refusal("NIC_ALIAS=[NETWORK=lan]"),
+            "NIC_ALIAS 2: PARENT is missing, the NAME of a NIC");
+  for (const auto* parent : {"NIC7", "NIC0_ALIAS0"}) {
+    EXPECT_NE(refusal(fmt::format("NIC_ALIAS=[NETWORK=lan, PARENT={}]", parent)).find(parent),
+              std::string::npos);
+  }
+  EXPECT_NE(refusal("NIC_ALIAS=[BRIDGE=br0, PARENT=NIC0]").find("NETWORK or NETWORK_ID"),
+            std::string::npos);
+  EXPECT_NE(refusal("NIC=[NETWORK=lan] NIC_ALIAS=[NETWORK=lan, PARENT=NIC0]").find("one is needed"),
+            std::string::npos);
+  EXPECT_EQ(nics(id), 2u);
+  expect_leases_fit("refused");
 }
 
 TEST_F(NetworkSim, AVmIsPlacedOnlyWhereItsNetworksAre) {
