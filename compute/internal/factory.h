@@ -41,7 +41,7 @@ struct Reading {
 /// the last of reading.fresh.disks or nics then.
 [[nodiscard]] Result<void> read_one_disk(Reading& reading, VmDisk disk);
 [[nodiscard]] Result<void> read_one_nic(Reading& reading, VmNic nic);
-/// The same for a further address of the NIC whose NAME is PARENT, which then lists it in ALIAS_IDS.
+/// The same for an address more of the NIC whose NAME is PARENT, which lists it in ALIAS_IDS then.
 [[nodiscard]] Result<void> read_one_alias(Reading& reading, VmNic alias);
 /// "one-<vm>-<nic>", for an alias its parent's.
 [[nodiscard]] std::string nic_target(VmId vm, const VmNic& nic);
