@@ -83,8 +83,8 @@ Result<VmNic*> find_parent(NewVm& fresh, const VmNic& alias) {
   for (auto& nic : fresh.nics) {
     if (!is_alias(nic) && nic.attributes.get("NAME") == *name) return &nic;
   }
-  return fail(Errc::kInvalid, "NIC_ALIAS {}: the virtual machine has no NIC with PARENT = \"{}\" as "
-              "its NAME", alias.id, *name);
+  return fail(Errc::kInvalid, "NIC_ALIAS {}: PARENT = \"{}\" is not the NAME of a NIC of the VM",
+              alias.id, *name);
 }
 
 }  // namespace

@@ -345,7 +345,8 @@ VmFacts web() {
   facts.names = kAlices;
   facts.disks = web_disks();
   facts.nics = {{VmId{1}, NicId{0}, vector_of("BRIDGE=br0,MAC=\"02:00:0a:00:00:0a\",NIC_ID=0")},
-                {VmId{1}, NicId{1}, vector_of("IP=\"10.0.0.11\",NIC_ID=1,PARENT=NIC0,PARENT_ID=0")}};
+                {VmId{1}, NicId{1},
+                 vector_of("IP=\"10.0.0.11\",NIC_ID=1,PARENT=NIC0,PARENT_ID=0")}};
   facts.security_rules = {vector_of("PROTOCOL=ALL,RULE_TYPE=INBOUND,SECURITY_GROUP_ID=0")};
   facts.history = {record(0, kMade), record(1, kLater)};
   facts.history[0].ended = facts.history[0].running_ended = kLater;
