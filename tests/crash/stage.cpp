@@ -5,6 +5,7 @@
 #include "compute/host.h"
 #include "datastore/backups.h"
 #include "jobs/queue.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::crash {
 namespace {
@@ -29,6 +30,7 @@ Stage::~Stage() {
 
 Result<std::unique_ptr<db::Database>> Stage::open_store() {
   watch();
+  if (restarts_ == 0) disk_.put("nephd.db", fresh_store_file());
   return db::Database::open(disk_.path("nephd.db"));
 }
 

@@ -7,6 +7,7 @@
 #include "monitoring/records.h"
 #include "snapshots/thaw.h"
 #include "snapshots/timetable_help.h"
+#include "tests/support/fresh_store.h"
 #include "tests/support/invariants.h"
 
 namespace neph {
@@ -52,7 +53,7 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
   timetable.start();
 }
 
-Result<std::unique_ptr<db::Database>> Site::open_store() { return db::Database::open(":memory:"); }
+Result<std::unique_ptr<db::Database>> Site::open_store() { return fresh_store(); }
 
 sim::WorldConfig Site::world_config() {
   sim::WorldConfig config;

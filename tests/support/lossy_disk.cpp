@@ -389,6 +389,14 @@ std::filesystem::path LossyDisk::path(std::string_view name) const {
   return fmt::format("{}{}/{}", kRoot, disk_->number, name);
 }
 
+void LossyDisk::put(std::string_view name, const std::vector<unsigned char>& content) {
+  auto node = std::make_shared<Node>();
+  node->synced = content;
+  node->current = content;
+  disk_->names[path(name).string()] = node;
+  disk_->synced_names[path(name).string()] = node;
+}
+
 void LossyDisk::watch(Watcher watcher) { disk_->watcher = std::move(watcher); }
 void LossyDisk::power_cut(std::uint64_t seed) {
   if (disk_->is_on) disk_->lose(seed);

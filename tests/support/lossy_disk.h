@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace neph {
 
@@ -31,6 +32,8 @@ class LossyDisk {
 
   /// Where a file of this disk is, for db::Database::open().
   [[nodiscard]] std::filesystem::path path(std::string_view name) const;
+  /// A file that was there before, synced.
+  void put(std::string_view name, const std::vector<unsigned char>& content);
   void watch(Watcher watcher);
   /// What was not synced is lost or not, as the seed says. Whatever is open can do nothing any
   /// more but be closed, and nothing can be opened until power_on().

@@ -16,6 +16,7 @@
 #include "snapshots/thaw.h"
 #include "snapshots/timetable_help.h"
 #include "tests/sim/cloud/oracle.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::cloud {
 namespace {
@@ -154,9 +155,7 @@ Cloud::Cloud(const Plan& plan)
   began_ = now();
   world_ = std::make_unique<sim::SimWorld>(lanes_.clock(), world_config());
   oracle_ = std::make_unique<Oracle>(*this);
-  auto opened = db::Database::open(":memory:");
-  NEPH_ASSERT(opened.has_value());
-  database_ = std::move(*opened);
+  database_ = fresh_store();
   install();
   if (plan_.sabotage != nullptr) {
     sabotage(plan_.sabotage->sql);

@@ -9,6 +9,7 @@
 #include "access/directory.h"
 #include "access/users.h"
 #include "db/database.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::access {
 
@@ -16,9 +17,7 @@ namespace neph::access {
 class AccessTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened) << opened.error().text();
-    database_ = std::move(*opened);
+    database_ = fresh_store();
     const auto made = database_->transact_one(now_, [](db::Txn& txn) {
       return bootstrap(txn, {"hash-of-oneadmin", "hash-of-serveradmin"});
     });

@@ -13,6 +13,7 @@
 #include "api/dispatcher.h"
 #include "db/store.h"
 #include "jobs/progress_board.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::api {
 
@@ -68,7 +69,7 @@ class Rooms {
  public:
   explicit Rooms(Lanes& lanes)
       : all_lanes_(lanes), board_(lanes.clock()), samples_(lanes.clock(), {}) {
-    database_ = std::move(*db::Database::open(":memory:"));
+    database_ = fresh_store();
     store_ = std::make_unique<db::Store>(*database_, lanes);
     publisher_ = std::make_unique<view::Publisher>(*store_, board_, &samples_);
     authenticator_ = std::make_unique<access::Authenticator>(

@@ -14,6 +14,7 @@
 #include "compute/vm_template.h"
 #include "datastore/image.h"
 #include "db/database.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::compute {
 
@@ -22,9 +23,7 @@ namespace neph::compute {
 class ComputeTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened) << opened.error().text();
-    database_ = std::move(*opened);
+    database_ = fresh_store();
     must([this](db::Txn& txn) -> Result<void> {
       CHECK_OK(access::bootstrap(txn, {"hash-of-oneadmin", "hash-of-serveradmin"}));
       bootstrap_clusters(txn);

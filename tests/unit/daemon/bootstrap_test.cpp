@@ -12,6 +12,7 @@
 #include "compute/vm_template.h"
 #include "daemon/demo.h"
 #include "daemon/drivers.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::daemon {
 namespace {
@@ -32,7 +33,7 @@ class FirstStart : public testing::Test {
     config_ = read_config("", keys, "test")->config;
     drivers_ = std::make_unique<Drivers>(config_, clock_);
     images_ = std::make_unique<datastore::ImageService>(config_.images, drivers_->catalogue());
-    database_ = std::move(*db::Database::open(":memory:"));
+    database_ = fresh_store();
   }
   ~FirstStart() override { fs::remove_all(state_); }
 
@@ -40,7 +41,7 @@ class FirstStart : public testing::Test {
     return ensure_bootstrapped(*database_, kNow, config_, *images_);
   }
   /// The store as it was before any start.
-  void forget_store() { database_ = std::move(*db::Database::open(":memory:")); }
+  void forget_store() { database_ = fresh_store(); }
   void write(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
   static std::string line_of(const fs::path& file) {
     std::ifstream stream(file);

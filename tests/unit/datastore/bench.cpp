@@ -5,6 +5,7 @@
 
 #include "access/directory.h"
 #include "access/users.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::datastore {
 
@@ -19,9 +20,7 @@ void ImageBench::SetUp() {
   settings.restricted_dirs = {"/", (safe_ / "closed").string()};
   settings.restricted_attributes = {"SOURCE", "RAW/DATA"};
   service_ = std::make_unique<ImageService>(settings, drivers_);
-  auto opened = db::Database::open(":memory:");
-  ASSERT_TRUE(opened) << opened.error().text();
-  database_ = std::move(*opened);
+  database_ = fresh_store();
   const auto made =
       database_->transact_one(lanes_.clock().now(), [&](db::Txn& txn) -> Result<void> {
         CHECK_OK(access::bootstrap(txn, {"a", "b"}));

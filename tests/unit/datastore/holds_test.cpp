@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "jobs/queue.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::datastore {
 namespace {
@@ -13,9 +14,7 @@ constexpr VmId kVm{7};
 class Holds : public testing::Test {
  protected:
   void SetUp() override {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened) << opened.error().text();
-    database_ = std::move(*opened);
+    database_ = fresh_store();
   }
   /// Runs work in a transaction and answers what it touched.
   db::ChangeSet run(const std::function<void(db::Txn&)>& work) {

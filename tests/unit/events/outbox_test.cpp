@@ -1,4 +1,5 @@
 #include "events/outbox.h"
+#include "tests/support/fresh_store.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +11,7 @@ namespace {
 class Outbox : public testing::Test {
  protected:
   void SetUp() override {
-    database_ = std::move(*db::Database::open(":memory:"));
+    database_ = fresh_store();
     revive();
   }
   /// A new life of the daemon over the same store.

@@ -4,6 +4,7 @@
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "jobs/runner.h"
+#include "tests/support/fresh_store.h"
 
 /// Slots: who gets them, and who loses them. Steps act when a test lets them, so that some hang.
 namespace neph::jobs {
@@ -31,9 +32,7 @@ class HeldLanes final : public Lanes {
 class Slots : public ::testing::Test {
  protected:
   void begin(Runner::Limits limits) {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened.has_value());
-    database_ = std::move(*opened);
+    database_ = fresh_store();
     board_ = std::make_unique<ProgressBoard>(lanes_.clock());
     store_ = std::make_unique<db::Store>(*database_, lanes_);
     runner_ = std::make_unique<Runner>(*store_, lanes_, *board_, limits);

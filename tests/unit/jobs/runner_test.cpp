@@ -5,6 +5,7 @@
 #include "base/lanes.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::jobs {
 namespace {
@@ -15,9 +16,7 @@ class RunnerTest : public ::testing::Test {
   using Plan = std::function<Result<Work>(db::Txn&, const Job&)>;
 
   void SetUp() override {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened.has_value());
-    database_ = std::move(*opened);
+    database_ = fresh_store();
     restart();
   }
 

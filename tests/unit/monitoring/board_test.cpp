@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "monitoring/records.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::monitoring {
 namespace {
@@ -87,7 +88,7 @@ TEST_F(BoardTest, AVmThatIsSeenNoMoreIsForgotten) {
 }
 
 TEST_F(BoardTest, WhatIsKeptInTheStoreComesBack) {
-  auto database = std::move(*db::Database::open(":memory:"));
+  auto database = fresh_store();
   Board board(clock_, {});
   int rows = 0;
   for (int i = 0; i < 55; ++i) {
@@ -114,7 +115,7 @@ TEST_F(BoardTest, WhatIsKeptInTheStoreComesBack) {
 }
 
 TEST_F(BoardTest, OldRowsLeaveTheStore) {
-  auto database = std::move(*db::Database::open(":memory:"));
+  auto database = fresh_store();
   Board board(clock_, {.hosts = kMinute * 60, .vms = kMinute * 60});
   for (int i = 0; i < 300; ++i) {
     const auto record = visit(board);

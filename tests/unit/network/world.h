@@ -14,6 +14,7 @@
 #include "network/leases.h"
 #include "network/network.h"
 #include "network/security_group.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::network {
 
@@ -26,9 +27,7 @@ class NetworkTest : public testing::Test {
   }
 
   void SetUp() override {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened) << opened.error().text();
-    database_ = std::move(*opened);
+    database_ = fresh_store();
     const auto made = in_txn([](db::Txn& txn) {
       return access::bootstrap(txn, {"hash-of-oneadmin", "hash-of-serveradmin"});
     });

@@ -11,6 +11,7 @@
 #include "events/outbox.h"
 #include "jobs/runner.h"
 #include "site/hook.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::site {
 namespace {
@@ -43,7 +44,7 @@ class Hooks : public testing::Test {
     std::string made = (fs::temp_directory_path() / "neph-hooks.XXXXXX").string();
     ASSERT_NE(::mkdtemp(made.data()), nullptr);
     settings_.directory = made;
-    database_ = std::move(*db::Database::open(":memory:"));
+    database_ = fresh_store();
     start();
     in_txn([](db::Txn& txn) { return access::bootstrap(txn, {"hash", "hash"}); });
   }

@@ -7,6 +7,7 @@
 #include "access/directory.h"
 #include "access/groups.h"
 #include "access/users.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::site {
 namespace {
@@ -16,7 +17,7 @@ using Texts = std::vector<std::string>;
 class Vdcs : public testing::Test {
  protected:
   void SetUp() override {
-    database_ = std::move(*db::Database::open(":memory:"));
+    database_ = fresh_store();
     in_txn([](db::Txn& txn) -> Result<void> {
       CHECK_OK(access::bootstrap(txn, {"hash", "hash"}));
       bootstrap_vdcs(txn);

@@ -4,6 +4,7 @@
 
 #include "access/users.h"
 #include "site/vm_group.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::site {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 class VmGroups : public testing::Test {
  protected:
   void SetUp() override {
-    database_ = std::move(*db::Database::open(":memory:"));
+    database_ = fresh_store();
     in_txn([](db::Txn& txn) -> Result<void> {
       CHECK_OK(access::bootstrap(txn, {"hash", "hash"}));
       txn.exec("INSERT INTO clusters(id, name) VALUES (0, 'default')");

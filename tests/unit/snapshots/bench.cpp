@@ -3,6 +3,7 @@
 #include "access/users.h"
 #include "compute/host.h"
 #include "jobs/queue.h"
+#include "tests/support/fresh_store.h"
 
 namespace neph::snapshots {
 
@@ -14,9 +15,7 @@ void SnapshotBench::SetUp() {
   drivers_.datastores["dummy"] = &files_;
   vms_ = std::make_unique<compute::VmService>(compute::Settings{}, drivers_);
   service_ = std::make_unique<SnapshotService>(Settings{}, *vms_);
-  auto opened = db::Database::open(":memory:");
-  ASSERT_TRUE(opened) << opened.error().text();
-  database_ = std::move(*opened);
+  database_ = fresh_store();
   world_.put_image("/ds/1/base", datastore_driver::Format::kQcow2, Bytes::megabytes(10), {{0, 7}});
   const auto made = database_->transact_one(Instant{1'700'000'000'000},
                                             [&](db::Txn& txn) -> Result<void> {

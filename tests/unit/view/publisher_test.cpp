@@ -7,6 +7,7 @@
 #include "datastore/image.h"
 #include "db/store.h"
 #include "jobs/queue.h"
+#include "tests/support/fresh_store.h"
 #include "view/view.h"
 
 namespace neph::view {
@@ -19,9 +20,7 @@ using testing::Not;
 class PublisherTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto opened = db::Database::open(":memory:");
-    ASSERT_TRUE(opened) << opened.error().text();
-    database_ = std::move(*opened);
+    database_ = fresh_store();
     store_ = std::make_unique<db::Store>(*database_, lanes_);
     publisher_ = std::make_unique<Publisher>(*store_, board_);
     in_txn([this](db::Txn& txn) -> Result<void> {
