@@ -30,8 +30,7 @@ std::vector<AclRule> rules_of_admin(GroupId group, UserId user) {
   const std::int64_t things =
       bits({Resource::kVm, Resource::kNet, Resource::kImage, Resource::kTemplate,
             Resource::kDocument, Resource::kSecurityGroup, Resource::kVirtualRouter,
-            Resource::kVmGroup}) |
-      internal::acl::kBackupJob;
+            Resource::kVmGroup, Resource::kBackupJob});
   const auto all_rights = bits({Op::kUse, Op::kManage, Op::kAdmin, Op::kCreate});
   return {{{}, who, bits({Resource::kUser}) | group_of(group.value), all_rights, everywhere},
           {{}, who, things | group_of(group.value), bits({Op::kUse, Op::kManage}), everywhere},

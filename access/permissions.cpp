@@ -13,7 +13,7 @@ using namespace internal::acl;
 
 /// Names of the resource bits in the order of ACL text. It goes beyond Resource: rules may name
 /// kinds of objects that are not served here.
-constexpr std::array<std::pair<std::int64_t, std::string_view>, 20> kResourceNames = {{
+constexpr std::array<std::pair<std::int64_t, std::string_view>, 21> kResourceNames = {{
     {0x10'0000'0000, "VM"},
     {0x20'0000'0000, "HOST"},
     {0x40'0000'0000, "NET"},
@@ -34,6 +34,7 @@ constexpr std::array<std::pair<std::int64_t, std::string_view>, 20> kResourceNam
     {0x20'0000'0000'0000, "VMGROUP"},
     {0x40'0000'0000'0000, "VNTEMPLATE"},
     {0x80'0000'0000'0000, "HOOK"},
+    {0x100'0000'0000'0000, "BACKUPJOB"},
 }};
 
 constexpr std::array kOps = {Op::kUse, Op::kManage, Op::kAdmin, Op::kCreate};
@@ -54,7 +55,6 @@ std::string resources_text(std::int64_t resource) {
   for (const auto& [bit, name] : kResourceNames) {
     if ((resource & bit) != 0) append(list, name);
   }
-  if ((resource & kBackupJob) != 0) append(list, "BACKUPJOB");
   return list;
 }
 
@@ -65,7 +65,7 @@ bool has_bits(Resource kind) {
       {Resource::kVm, Resource::kNet, Resource::kImage, Resource::kTemplate, Resource::kDatastore,
        Resource::kDocument, Resource::kSecurityGroup, Resource::kVirtualRouter,
        Resource::kMarketplace, Resource::kMarketplaceApp, Resource::kVmGroup,
-       Resource::kNetworkTemplate});
+       Resource::kNetworkTemplate, Resource::kBackupJob});
   return std::ranges::find(kWithBits, kind) != kWithBits.end();
 }
 

@@ -38,6 +38,7 @@ enum class Resource : std::int64_t {
   kVmGroup = 0x20'0000'0000'0000,
   kNetworkTemplate = 0x40'0000'0000'0000,
   kHook = 0x80'0000'0000'0000,  ///< in no rule
+  kBackupJob = 0x100'0000'0000'0000,
 };
 [[nodiscard]] std::string_view name_of(Resource resource);  ///< "VM", "NET" ..., as in ACL text
 

@@ -24,6 +24,7 @@ Registry<Call> make_registry() {
   add_schedule_methods(registry);
   add_snapshot_methods(registry);
   add_backup_methods(registry);
+  add_backup_job_methods(registry);
   add_job_methods(registry);
   add_disk_methods(registry);
   add_check_methods(registry);

@@ -9,6 +9,7 @@
 #include "site/vdc.h"
 #include "site/vm_group.h"
 #include "site/zone.h"
+#include "snapshots/backup_jobs.h"
 #include "text/xml_writer.h"
 
 namespace neph::api {
@@ -56,6 +57,8 @@ Result<access::Subject> find_in_rows(Call& call, ObjectKind kind, std::int64_t i
     case ObjectKind::kHook: return as_subject(site::find_hook(txn, HookId{id}));
     case ObjectKind::kNetworkTemplate:
       return as_subject(network::find_network_template(txn, NetworkTemplateId{id}));
+    case ObjectKind::kBackupJob:
+      return as_subject(snapshots::find_backup_job(txn, BackupJobId{id}));
     case ObjectKind::kZone: return site::find_zone_subject(txn, id);
     case ObjectKind::kAcl:
     case ObjectKind::kShowback:

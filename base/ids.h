@@ -36,6 +36,7 @@ using AddressRangeId = Id<struct AddressRangeTag>;  ///< number of a range withi
 using SecurityGroupId = Id<struct SecurityGroupTag>;
 using SnapshotId = Id<struct SnapshotTag>;
 using JobId = Id<struct JobTag>;
+using BackupJobId = Id<struct BackupJobTag>;
 using DocumentId = Id<struct DocumentTag>;
 using VdcId = Id<struct VdcTag>;
 using VmGroupId = Id<struct VmGroupTag>;
@@ -64,6 +65,7 @@ enum class ObjectKind {
   kNetworkTemplate = 24,
   kZone = 25,      ///< its id is 0
   kShowback = 26,  ///< what all VMs cost, as one object
+  kBackupJob = 27,
 };
 
 }  // namespace neph

@@ -394,6 +394,32 @@ constexpr auto kSnapshotShow = std::to_array<ShowField>({
     {"JOB", &text_at<"JOB_ID">},
 });
 
+constexpr auto kBackupJobList = std::to_array<ListColumn>({
+    {"ID", kRight, kFixed, &text_at<"ID">},
+    {"USER", kLeft, kGivesWay, &text_at<"UNAME">},
+    {"GROUP", kLeft, kGivesWay, &text_at<"GNAME">},
+    {"NAME", kLeft, kGivesWay, &text_at<"NAME">},
+    {"PRIO", kRight, kFixed, &text_at<"PRIORITY">},
+    {"LAST", kLeft, kFixed, &time_at<"LAST_BACKUP_TIME">},
+    {"VMS", kLeft, kGivesWay, &text_at<"TEMPLATE/BACKUP_VMS">},
+    {"ERRORS", kLeft, kGivesWay, &ids_at<"ERROR_VMS/ID">},
+});
+constexpr auto kBackupJobShow = std::to_array<ShowField>({
+    {"ID", &text_at<"ID">},
+    {"NAME", &text_at<"NAME">},
+    {"USER", &text_at<"UNAME">},
+    {"GROUP", &text_at<"GNAME">},
+    {"PRIORITY", &text_at<"PRIORITY">},
+    {"VMS", &text_at<"TEMPLATE/BACKUP_VMS">},
+    {"LAST RUN", &time_at<"LAST_BACKUP_TIME">},
+    {"SECONDS", &text_at<"LAST_BACKUP_DURATION">},
+    {"UPDATED", &ids_at<"UPDATED_VMS/ID">},
+    {"OUTDATED", &ids_at<"OUTDATED_VMS/ID">},
+    {"BACKING UP", &ids_at<"BACKING_UP_VMS/ID">},
+    {"IN ERROR", &ids_at<"ERROR_VMS/ID">},
+    {"ERROR", &text_at<"TEMPLATE/ERROR">},
+});
+
 }  // namespace
 
 std::span<const ListColumn> vm_list() { return kVmList; }
@@ -406,6 +432,7 @@ std::span<const ListColumn> user_list() { return kUserList; }
 std::span<const ListColumn> group_list() { return kGroupList; }
 std::span<const ListColumn> cluster_list() { return kClusterList; }
 std::span<const ListColumn> snapshot_list() { return kSnapshotList; }
+std::span<const ListColumn> backup_job_list() { return kBackupJobList; }
 
 std::span<const ShowField> vm_show() { return kVmShow; }
 std::span<const ShowField> image_show() { return kImageShow; }
@@ -417,6 +444,7 @@ std::span<const ShowField> user_show() { return kUserShow; }
 std::span<const ShowField> group_show() { return kGroupShow; }
 std::span<const ShowField> cluster_show() { return kClusterShow; }
 std::span<const ShowField> snapshot_show() { return kSnapshotShow; }
+std::span<const ShowField> backup_job_show() { return kBackupJobShow; }
 
 std::string time_text(Instant at) {
   if (!at.is_set()) return "-";

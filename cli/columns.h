@@ -17,6 +17,7 @@ namespace neph::cli::columns {
 [[nodiscard]] std::span<const ListColumn> group_list();
 [[nodiscard]] std::span<const ListColumn> cluster_list();
 [[nodiscard]] std::span<const ListColumn> snapshot_list();
+[[nodiscard]] std::span<const ListColumn> backup_job_list();
 [[nodiscard]] std::span<const ListColumn> job_list();
 [[nodiscard]] std::span<const ListColumn> disk_list();
 
@@ -30,6 +31,7 @@ namespace neph::cli::columns {
 [[nodiscard]] std::span<const ShowField> group_show();
 [[nodiscard]] std::span<const ShowField> cluster_show();
 [[nodiscard]] std::span<const ShowField> snapshot_show();
+[[nodiscard]] std::span<const ShowField> backup_job_show();
 [[nodiscard]] std::span<const ShowField> job_show();
 
 /// "2026-11-21 03:42:07" UTC, "-" when it has not happened.

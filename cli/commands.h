@@ -30,6 +30,7 @@ void add_datastore_commands(CLI::App& group, Command& chosen);
 void add_network_commands(CLI::App& group, Command& chosen);
 void add_user_commands(CLI::App& group, Command& chosen);
 void add_snapshot_commands(CLI::App& group, Command& chosen);
+void add_backup_job_commands(CLI::App& group, Command& chosen);
 void add_job_commands(CLI::App& group, Command& chosen);
 void add_disk_commands(CLI::App& group, Command& chosen);
 /// `neph version` and `neph demo`.

@@ -50,6 +50,10 @@ const auto kObjects = std::to_array<ObjectRow>({
     {Kind::kDisk, "disk", "onedisk", "disk", "DISK", "", "neph.disk.list",
      PoolArguments::kOwnList, "disks of ended virtual machines, kept for snapshots",
      columns::disk_list(), {}},
+    {Kind::kBackupJob, "backup-job", "onebackupjob", "backup job", "BACKUPJOB",
+     "one.backupjob.info", "one.backupjobpool.info", PoolArguments::kFilterAndRange,
+     "plans that back up several virtual machines", columns::backup_job_list(),
+     columns::backup_job_show()},
 });
 
 }  // namespace

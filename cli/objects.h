@@ -14,7 +14,7 @@ namespace neph::cli {
 
 enum class Kind {
   kVm, kImage, kTemplate, kHost, kDatastore, kNetwork, kUser, kGroup, kCluster, kSnapshot, kJob,
-  kDisk,
+  kDisk, kBackupJob,
 };
 
 /// One column of a list; `value` gets an object's document and the present time.

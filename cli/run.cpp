@@ -27,6 +27,7 @@ struct GroupRow {
 constexpr auto kGroups = std::to_array<GroupRow>({
     {Kind::kVm, &add_vm_commands},
     {Kind::kImage, &add_image_commands},
+    {Kind::kBackupJob, &add_backup_job_commands},
     {Kind::kSnapshot, &add_snapshot_commands},
     {Kind::kJob, &add_job_commands},
     {Kind::kDisk, &add_disk_commands},

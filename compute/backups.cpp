@@ -94,6 +94,26 @@ text::Vector changed_backup_config(const Vm& vm, const text::Vector& asked) {
   return changed;
 }
 
+text::Vector backup_keys_of(const text::Template& plan) {
+  text::Vector keys;
+  for (const auto key : kAskedKeys)
+    if (const auto* value = plan.find(key)) keys.set(key, *value);
+  return keys;
+}
+
+text::Vector overridden_backup_config(const Vm& vm, const text::Vector& said) {
+  text::Vector config = stored_backup_config(vm);
+  for (const auto& [key, value] : said.items()) config.set(key, value);
+  return config;
+}
+
+void save_backup_config(db::Txn& txn, VmId id, text::Vector config) {
+  auto vm = find_vm(txn, id);
+  NEPH_ASSERT(vm.has_value());
+  vm->attributes.set(kBackupConfig, std::move(config));
+  save_vm(txn, *vm);
+}
+
 Result<std::vector<VmDisk>> disks_to_back_up(db::Txn& txn, VmId vm, const BackupConfig& config) {
   std::vector<VmDisk> chosen;
   std::size_t named = 0;

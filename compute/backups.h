@@ -31,6 +31,12 @@ struct BackupConfig {
 [[nodiscard]] text::Vector shown_backup_config(const Vm& vm);
 /// What a user asks for, with what only the server writes as it was.
 [[nodiscard]] text::Vector changed_backup_config(const Vm& vm, const text::Vector& asked);
+/// The same keys, as attributes of a plan of backups.
+[[nodiscard]] text::Vector backup_keys_of(const text::Template& plan);
+/// The VM's BACKUP_CONFIG with what `said` says instead.
+[[nodiscard]] text::Vector overridden_backup_config(const Vm& vm, const text::Vector& said);
+/// Replaces the VM's. \pre there is such a VM
+void save_backup_config(db::Txn& txn, VmId vm, text::Vector config);
 
 /// Image disks, and volatile ones where the configuration says so; no CD-ROM, no swap, no context.
 /// May be empty. \returns kWrongState, also for one that is just being attached

@@ -150,12 +150,40 @@ Result<const text::Vector*> only_schedule(const text::Template& ask) {
                               " TIME=...]");
 }
 
-Result<ScheduledActionId> insert_schedule(db::Txn& txn, const Vm& vm, const text::Vector& vector) {
-  ScheduledAction action = TRY(read_schedule(vector, vm.created));
-  action.vm = vm.id;
+Result<ScheduledActionId> insert_schedule(db::Txn& txn, ScheduledAction action) {
   action.id = db::take_id<ScheduledActionId>(txn, "scheduled_action");
   save_schedule(txn, action);
   return action.id;
+}
+
+Result<ScheduledActionId> insert_schedule(db::Txn& txn, const Vm& vm, const text::Vector& vector) {
+  ScheduledAction action = TRY(read_schedule(vector, vm.created));
+  action.vm = vm.id;
+  return insert_schedule(txn, std::move(action));
+}
+
+/// Backing up is all that a backup job does.
+Result<ScheduledAction> read_backup_schedule(text::Vector vector, ScheduledAction known) {
+  vector.set("ACTION", "backup");
+  vector.set("ARGS", "");
+  if (!vector.get("TIME").starts_with('+')) return read_schedule(vector, {}, std::move(known));
+  return fail(Errc::kInvalid, "Wrong TIME \"{}\" of a backup job: UTC seconds are wanted",
+              vector.get("TIME"));
+}
+
+Result<ScheduledActionId> insert_schedule(db::Txn& txn, BackupJobId job,
+                                          const text::Vector& vector) {
+  ScheduledAction action;
+  action.backup_job = job;
+  return insert_schedule(txn, TRY(read_backup_schedule(vector, std::move(action))));
+}
+
+/// Set up again, if it was over.
+void save_fresh(db::Txn& txn, ScheduledAction action) {
+  action.is_over = false;
+  action.done = {};
+  action.message.clear();
+  save_schedule(txn, action);
 }
 
 }  // namespace
@@ -206,17 +234,34 @@ Result<void> update_schedule(db::Txn& txn, VmId id, ScheduledActionId action,
                              const text::Template& ask) {
   const Vm vm = TRY(find_vm(txn, id));
   const auto known = TRY(find_schedule(txn, id, action));
-  auto fresh = TRY(read_schedule(*TRY(only_schedule(ask)), vm.created, known));
-  fresh.is_over = false;
-  fresh.done = {};
-  fresh.message.clear();
-  save_schedule(txn, fresh);
+  save_fresh(txn, TRY(read_schedule(*TRY(only_schedule(ask)), vm.created, known)));
   return {};
 }
 
 Result<void> delete_schedule(db::Txn& txn, VmId vm, ScheduledActionId id) {
-  TRY(find_schedule(txn, vm, id));
-  delete_schedule_row(txn, vm, id);
+  delete_schedule_row(txn, TRY(find_schedule(txn, vm, id)));
+  return {};
+}
+
+Result<ScheduledActionId> add_schedule(db::Txn& txn, BackupJobId job, const text::Template& ask) {
+  return insert_schedule(txn, job, *TRY(only_schedule(ask)));
+}
+
+Result<void> add_schedules(db::Txn& txn, BackupJobId job, const text::Template& ask) {
+  for (const auto* vector : ask.vectors("SCHED_ACTION"))
+    TRY(insert_schedule(txn, job, *vector));
+  return {};
+}
+
+Result<void> update_schedule(db::Txn& txn, BackupJobId job, ScheduledActionId action,
+                             const text::Template& ask) {
+  const auto known = TRY(find_schedule(txn, job, action));
+  save_fresh(txn, TRY(read_backup_schedule(*TRY(only_schedule(ask)), known)));
+  return {};
+}
+
+Result<void> delete_schedule(db::Txn& txn, BackupJobId job, ScheduledActionId id) {
+  delete_schedule_row(txn, TRY(find_schedule(txn, job, id)));
   return {};
 }
 

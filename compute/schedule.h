@@ -9,8 +9,9 @@
 #include "db/database.h"
 #include "text/template.h"
 
-/// What is to be done to a VM at a time, once or again and again: SCHED_ACTION. Functions run on
-/// the store lane; rights on the VM are the caller's business. compute::Timetable performs them.
+/// What is to be done at a time, once or again and again, to a VM or by a backup job: SCHED_ACTION.
+/// Functions run on the store lane; rights on the VM or the backup job are the caller's business.
+/// compute::Timetable performs them.
 namespace neph::compute {
 
 using ScheduledActionId = Id<struct ScheduledActionTag>;
@@ -21,7 +22,8 @@ enum class ScheduleEnd { kNone = -1, kNever = 0, kAfterTimes = 1, kAtTime = 2 };
 
 struct ScheduledAction {
   ScheduledActionId id;
-  VmId vm;
+  VmId vm;                 ///< this or the next is set
+  BackupJobId backup_job;
   std::string action;  ///< "poweroff-hard"
   std::string args;    ///< what it takes besides: "100", "0,before the update"
   Instant due;         ///< the next time; the last one when it is over
@@ -46,23 +48,33 @@ struct ScheduledAction {
 /// Moves a repeated action to its next time after `now`, or ends it.
 void advance_schedule(ScheduledAction& action, Instant now);
 
-/// Of a template with one SCHED_ACTION. \returns kInvalid, kNotFound
+/// Of a template with one SCHED_ACTION. That of a backup job has no other ACTION than backup, no
+/// ARGS, and no TIME that counts from its creation. \returns kInvalid, kNotFound
 Result<ScheduledActionId> add_schedule(db::Txn& txn, VmId vm, const text::Template& ask);
+Result<ScheduledActionId> add_schedule(db::Txn& txn, BackupJobId job, const text::Template& ask);
 /// Also sets up again what was over.
 Result<void> update_schedule(db::Txn& txn, VmId vm, ScheduledActionId id,
                              const text::Template& ask);
+Result<void> update_schedule(db::Txn& txn, BackupJobId job, ScheduledActionId id,
+                             const text::Template& ask);
 Result<void> delete_schedule(db::Txn& txn, VmId vm, ScheduledActionId id);
-/// All SCHED_ACTIONs of the template that a new VM is made from.
+Result<void> delete_schedule(db::Txn& txn, BackupJobId job, ScheduledActionId id);
+/// All SCHED_ACTIONs of the template that a new VM, or backup job, is made from.
 Result<void> add_schedules(db::Txn& txn, VmId vm, const text::Template& ask);
+Result<void> add_schedules(db::Txn& txn, BackupJobId job, const text::Template& ask);
 
-/// \returns kNotFound also for an action of another VM
+/// \returns kNotFound also for an action of another VM or backup job
 [[nodiscard]] Result<ScheduledAction> find_schedule(db::Txn& txn, VmId vm, ScheduledActionId id);
+[[nodiscard]] Result<ScheduledAction> find_schedule(db::Txn& txn, BackupJobId job,
+                                                    ScheduledActionId id);
 [[nodiscard]] std::vector<ScheduledAction> list_schedule(db::Txn& txn, VmId vm);
-/// Not over and due, the longest due first, at most `count_max`.
+[[nodiscard]] std::vector<ScheduledAction> list_schedule(db::Txn& txn, BackupJobId job);
+/// Not over and due, the longest due first, of one second by the PRIORITY of their backup jobs, at
+/// most `count_max`.
 [[nodiscard]] std::vector<ScheduledAction> list_due_schedules(db::Txn& txn, Instant now,
                                                               int count_max);
-/// Inserts or updates; touches the VM.
+/// Inserts or updates; touches the VM or the backup job.
 void save_schedule(db::Txn& txn, const ScheduledAction& action);
-void delete_schedule_row(db::Txn& txn, VmId vm, ScheduledActionId id);
+void delete_schedule_row(db::Txn& txn, const ScheduledAction& action);
 
 }  // namespace neph::compute

@@ -12,6 +12,19 @@ namespace {
 /// So many are begun at a look; the others are still due at the next one.
 constexpr int kDueMax = 64;
 
+/// As it is now.
+Result<ScheduledAction> find_again(db::Txn& txn, const ScheduledAction& action) {
+  if (action.vm.is_set()) return find_schedule(txn, action.vm, action.id);
+  return find_schedule(txn, action.backup_job, action.id);
+}
+
+/// What it was for has ended.
+bool is_pointless(db::Txn& txn, const ScheduledAction& action) {
+  if (!action.vm.is_set()) return false;
+  const auto vm = find_vm(txn, action.vm);
+  return !vm || vm->state == VmState::kDone;
+}
+
 bool is_still_due(const ScheduledAction& action, Instant now) {
   return !action.is_over && action.due.seconds() <= now.seconds();
 }
@@ -21,7 +34,9 @@ void note_done(db::Txn& txn, ScheduledAction action) {
   action.message.clear();
   advance_schedule(action, txn.at());
   save_schedule(txn, action);
-  log::info("schedule.done", {{"vm", action.vm}, {"action", action.action}});
+  log::info("schedule.done", {{"vm", action.vm},
+                              {"backup_job", action.backup_job},
+                              {"action", action.action}});
 }
 
 /// The VM is at something that ends by itself.
@@ -39,10 +54,11 @@ void note_failed(db::Txn& txn, ScheduledAction action, const Error& error) {
   action.message = message;
   if (!waits) {
     advance_schedule(action, txn.at());
-    const auto vm = find_vm(txn, action.vm);
-    if (!vm || vm->state == VmState::kDone) action.is_over = true;
-    log::warn("schedule.failed",
-              {{"vm", action.vm}, {"action", action.action}, {"error", message}});
+    if (is_pointless(txn, action)) action.is_over = true;
+    log::warn("schedule.failed", {{"vm", action.vm},
+                                  {"backup_job", action.backup_job},
+                                  {"action", action.action},
+                                  {"error", message}});
   }
   save_schedule(txn, action);
 }
@@ -64,6 +80,11 @@ void Timetable::look() {
         }
         lanes_.timers().after(kPause, lanes_.store(), [this] { look(); });
       });
+}
+
+Result<void> Timetable::act(db::Txn& txn, const ScheduledAction& action) {
+  if (action.vm.is_set()) return act_as_owner(txn, action);
+  return help_.start_backup_job(txn, action.backup_job);
 }
 
 Result<void> Timetable::act_as_owner(db::Txn& txn, const ScheduledAction& action) {
@@ -124,16 +145,16 @@ Result<void> Timetable::do_disk_work(db::Txn& txn, const access::Actor& owner, c
 void Timetable::perform(const ScheduledAction& action) {
   store_.run<int>(
       [this, action](db::Txn& txn) -> Result<int> {
-        const auto now = find_schedule(txn, action.vm, action.id);
+        const auto now = find_again(txn, action);
         if (!now || !is_still_due(*now, txn.at())) return 0;
-        CHECK_OK(act_as_owner(txn, *now));
+        CHECK_OK(act(txn, *now));
         note_done(txn, *now);
         return 0;
       },
       [this, action](const Result<int>& done) {
         if (done) return;
         store_.run([action, error = done.error()](db::Txn& txn) -> Result<void> {
-          const auto now = find_schedule(txn, action.vm, action.id);
+          const auto now = find_again(txn, action);
           if (now && is_still_due(*now, txn.at())) note_failed(txn, *now, error);
           return {};
         });

@@ -20,12 +20,15 @@ struct TimetableHelp {
   std::function<Result<void>(db::Txn&, const access::Actor&, VmId, DatastoreId)> back_up;
   /// A disk, or with an unset id all disks, was taken back to that restore point.
   std::function<void(db::Txn&, VmId, DiskId, std::int64_t)> note_revert;
+  /// As snapshots::start_backup_job().
+  std::function<Result<void>(db::Txn&, BackupJobId)> start_backup_job;
 };
 
 /// Performs scheduled actions when they are due, as the owner of the VM would: with his rights as
 /// they are then, through the functions behind the API. A backup asks for MANAGE of the VM, as the
-/// other actions do: who may schedule one need not be able to make one by hand. What fell due while
-/// no daemon ran is done once, at the start. Lives on the store lane; one per daemon.
+/// other actions do: who may schedule one need not be able to make one by hand. Backup jobs are
+/// started. What fell due while no daemon ran is done once, at the start. Lives on the store lane;
+/// one per daemon.
 ///
 /// The action and the note that it is done are one transaction, so that a power cut leaves both or
 /// neither. An action that cannot be done leaves its reason and is not tried again, or not before
@@ -51,6 +54,7 @@ class Timetable {
  private:
   void look();
   void perform(const ScheduledAction& action);
+  Result<void> act(db::Txn& txn, const ScheduledAction& action);
   Result<void> act_as_owner(db::Txn& txn, const ScheduledAction& action);
   Result<void> do_work(db::Txn& txn, const access::Actor& owner, const Vm& vm,
                        const internal::ScheduledWork& work);

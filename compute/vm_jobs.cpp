@@ -95,11 +95,7 @@ std::vector<jobs::KindSpec> vm_job_kinds(Tools tools) {
   return kinds;
 }
 
-bool has_open_job(db::Txn& txn, const Vm& vm) {
-  if (!vm.job.is_set()) return false;
-  const auto job = jobs::find(txn, vm.job);
-  return job && !jobs::is_over(job->state);
-}
+bool has_open_job(db::Txn& txn, const Vm& vm) { return jobs::is_open(txn, vm.job); }
 
 Result<Vm> find_own_vm(db::Txn& txn, const jobs::Job& job) {
   Vm vm = TRY(find_vm(txn, job.vm));

@@ -30,6 +30,8 @@ struct NewJob {
 /// exactly when what it serves is there.
 JobId enqueue(db::Txn& txn, const NewJob& job);
 [[nodiscard]] Result<Job> find(db::Txn& txn, JobId id);
+/// Whether there is such a job and it is not over.
+[[nodiscard]] bool is_open(db::Txn& txn, JobId id);
 [[nodiscard]] std::vector<Job> list_open(db::Txn& txn);
 /// The last ones by id, ascending.
 [[nodiscard]] std::vector<Job> list_recent(db::Txn& txn, int count);

@@ -111,6 +111,12 @@ void wake(db::Txn& txn, std::string_view key) {
   }
 }
 
+bool is_open(db::Txn& txn, JobId id) {
+  if (!id.is_set()) return false;
+  const auto job = find(txn, id);
+  return job && !is_over(job->state);
+}
+
 Result<void> ask_cancel(db::Txn& txn, JobId id) {
   const Job job = TRY(find(txn, id));
   if (is_over(job.state)) {

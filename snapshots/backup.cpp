@@ -7,7 +7,7 @@
 #include "datastore/backups.h"
 #include "datastore/image_service.h"
 #include "jobs/queue.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/snapshot_service.h"
 
@@ -21,6 +21,7 @@ using datastore::Image;
 
 struct BackupPlan {
   compute::Vm vm;
+  text::Vector written;   ///< BACKUP_CONFIG, of which `config` is read
   compute::BackupConfig config;
   Datastore datastore;
   std::vector<compute::VmDisk> disks;
@@ -126,30 +127,37 @@ Snapshot insert_backup_part(db::Txn& txn, const BackupPlan& plan, const Image& i
   return part;
 }
 
-}  // namespace
-
-Result<ImageId> SnapshotService::back_up(db::Txn& txn, const access::Actor& actor, VmId vm,
-                                         DatastoreId datastore) {
+Result<BackupPlan> plan_backup(db::Txn& txn, const access::Actor& actor,
+                               const DriverCatalogue& drivers, const BackupAsk& ask) {
   BackupPlan plan;
-  plan.vm = TRY(compute::find_vm(txn, vm));
+  plan.vm = TRY(compute::find_vm(txn, ask.vm));
   CHECK_OK(compute::check_backup_state(plan.vm));
-  plan.config = TRY(compute::backup_config_of(plan.vm));
-  plan.datastore = TRY(find_backup_target(txn, actor, datastore, plan));
-  CHECK_OK(check_driver(txn, vms_.drivers(), plan));
-  plan.disks = TRY(compute::disks_to_back_up(txn, vm, plan.config));
+  plan.written = compute::overridden_backup_config(plan.vm, ask.config);
+  plan.config = TRY(compute::read_backup_config(plan.written));
+  plan.datastore = TRY(find_backup_target(txn, actor, ask.datastore, plan));
+  CHECK_OK(check_driver(txn, drivers, plan));
+  plan.disks = TRY(compute::disks_to_back_up(txn, ask.vm, plan.config));
   for (const auto& disk : plan.disks) {
     CHECK_OK(check_disk_unread(txn, disk));
     plan.size_mb += disk.size_mb;
   }
+  return plan;
+}
 
+}  // namespace
+
+Result<ImageId> SnapshotService::back_up(db::Txn& txn, const access::Actor& actor,
+                                         const BackupAsk& ask) const {
+  const BackupPlan plan = TRY(plan_backup(txn, actor, vms_.drivers(), ask));
   const Image image = TRY(insert_backup_image(txn, plan));
   std::vector<Snapshot> parts;
   for (const auto& disk : plan.disks)
     parts.push_back(insert_backup_part(txn, plan, image, disk,
                                        parts.empty() ? SnapshotId{} : parts.front().id));
-  CHECK_OK(begin_watching(txn, image, vm, actor.user));
+  CHECK_OK(begin_watching(txn, image, ask.vm, actor.user));
+  if (!ask.config.items().empty()) compute::save_backup_config(txn, ask.vm, plan.written);
   if (!parts.empty()) enqueue_pin(txn, parts);
-  log::info("backup.requested", {{"vm", vm}, {"image", image.id}});
+  log::info("backup.requested", {{"vm", ask.vm}, {"image", image.id}});
   return image.id;
 }
 

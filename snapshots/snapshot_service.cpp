@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "jobs/queue.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/moment.h"
 #include "snapshots/internal/records.h"
 

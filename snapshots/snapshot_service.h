@@ -34,6 +34,13 @@ struct Request {
   std::optional<std::int64_t> restore_point;
 };
 
+struct BackupAsk {
+  VmId vm;
+  DatastoreId datastore;  ///< unset: that of the last backup
+  /// What counts instead of the same keys of the VM's BACKUP_CONFIG, and is written there.
+  text::Vector config = {};
+};
+
 /// The heart: a disk becomes an image. The rules: docs/snapshots.md. Functions taking a Txn run on
 /// the store lane and answer at once. Rights: MANAGE the VM is the caller's business, CREATE
 /// IMAGE, USE DATASTORE and the quota are checked here.
@@ -59,11 +66,10 @@ class SnapshotService {
   Result<void> cancel_by_image(db::Txn& txn, ImageId image);
 
   /// All disks of a VM that its BACKUP_CONFIG means, at one instant, into one image of type BACKUP
-  /// of the VM's owner; unset: the datastore of the last backup. The VM shows BACKUP until the
-  /// image is READY; when one disk fails, all of it is given up. Right ADMIN VM: the caller's
-  /// business; USE DATASTORE and the quota of the VM's owner are checked here.
-  Result<ImageId> back_up(db::Txn& txn, const access::Actor& actor, VmId vm,
-                          DatastoreId datastore);
+  /// of the VM's owner. The VM shows BACKUP until the image is READY; when one disk fails, all of
+  /// it is given up. Right ADMIN VM: the caller's business; USE DATASTORE and the quota of the VM's
+  /// owner are checked here. What is refused has written nothing.
+  Result<ImageId> back_up(db::Txn& txn, const access::Actor& actor, const BackupAsk& ask) const;
   /// The VM is as it was before at once; what was copied goes. kWrongState: there is no backup.
   Result<void> cancel_backup(db::Txn& txn, VmId vm);
 
@@ -78,7 +84,7 @@ class SnapshotService {
   /// The same of all disks of a VM, which was taken back to a system snapshot.
   void note_system_revert(db::Txn& txn, VmId vm, std::int64_t restore_point);
 
-  /// snapshot.pin, snapshot.copy, snapshot.undo, snapshot.backup.
+  /// snapshot.pin, snapshot.copy, snapshot.undo, snapshot.backup, snapshot.backupjob.
   [[nodiscard]] std::vector<jobs::KindSpec> job_kinds() const;
 
  private:

@@ -1,5 +1,6 @@
 #include "jobs/queue.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_job_rows.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/set.h"
 #include "snapshots/snapshot_service.h"
@@ -50,6 +51,11 @@ Result<JobId> SnapshotService::retry_job(db::Txn& txn, const Job& job) {
     return fail(Errc::kWrongState,
                 "job {} ({}) cannot be tried again: its instant is over; back up VM {} again",
                 job.id, job.kind, job.vm);
+  if (job.kind == kBackupRun) {
+    const BackupJobId id = backup_job_of(job);
+    CHECK_OK(retry_backup_job(txn, id));
+    return TRY(find_backup_job(txn, id)).run;
+  }
   for (const Snapshot& snapshot : list_worked_on(txn, job)) {
     if (snapshot.phase == Phase::kFailed) {
       CHECK_OK(retry(txn, snapshot.id));
@@ -70,6 +76,10 @@ Result<void> SnapshotService::cancel_job(db::Txn& txn, const Job& job) {
                 "job {} ({}) cannot be cancelled: it cleans up, since snapshot {} was given up",
                 job.id, job.kind, job.snapshot);
   if (job.kind == "snapshot.backup") return jobs::ask_cancel(txn, job.id);
+  if (job.kind == kBackupRun) {
+    CHECK_OK(cancel_backup_job(txn, backup_job_of(job)));
+    return jobs::ask_cancel(txn, job.id);
+  }
   if (job.step == "unpin")
     return fail(Errc::kWrongState,
                 "job {} ({}) cannot be cancelled: image {} is READY, only its layer is still being "
@@ -85,7 +95,8 @@ std::vector<jobs::KindSpec> SnapshotService::job_kinds() const {
   const Toolbox tools{settings_, vms_.drivers()};
   std::vector<jobs::KindSpec> kinds{pin_job(tools), copy_job(tools), undo_job(tools)};
   for (auto& kind : kinds) kind.abandon = &abandon;
-  kinds.push_back(backup_job());
+  kinds.push_back(backup_watch());
+  kinds.push_back(backup_run(*this));
   return kinds;
 }
 

@@ -5,7 +5,7 @@
 
 namespace neph::snapshots {
 
-/// What scheduled actions of VMs need of snapshots and backups. The service outlives it.
+/// What scheduled actions need of snapshots, backups and backup jobs. The service outlives it.
 [[nodiscard]] compute::TimetableHelp timetable_help(SnapshotService& snapshots);
 
 }  // namespace neph::snapshots

@@ -136,4 +136,49 @@ void write_default_quotas(text::XmlWriter& xml, std::string_view tag,
   xml.close();
 }
 
+namespace {
+
+void write_scheduled(text::XmlWriter& xml, const compute::ScheduledAction& action) {
+  const bool is_of_vm = action.vm.is_set();
+  xml.open("SCHED_ACTION");
+  xml.element("ID", action.id.value);
+  xml.element("PARENT_ID", is_of_vm ? action.vm.value : action.backup_job.value);
+  xml.element("TYPE", is_of_vm ? "VM" : "BACKUPJOB");
+  xml.cdata("ACTION", action.action);
+  xml.cdata("ARGS", action.args);
+  xml.element("TIME", action.due.seconds());
+  xml.element("REPEAT", static_cast<std::int64_t>(action.repeat));
+  xml.cdata("DAYS", action.days);
+  xml.element("END_TYPE", static_cast<std::int64_t>(action.end));
+  xml.element("END_VALUE", action.end_value);
+  xml.element("DONE", action.done.is_set() ? action.done.seconds() : -1);
+  xml.cdata("MESSAGE", action.message);
+  xml.element("WARNING", std::int64_t{0});
+  xml.close();
+}
+
+}  // namespace
+
+void write_schedule_ids(text::XmlWriter& xml, const std::vector<compute::ScheduledAction>& plan) {
+  std::vector<std::int64_t> ids;
+  for (const auto& action : plan) ids.push_back(action.id.value);
+  if (ids.empty()) xml.empty("SCHED_ACTIONS");
+  else xml.ids("SCHED_ACTIONS", ids);
+}
+
+void write_planned_template(text::XmlWriter& xml, const text::Template& shown,
+                            const std::vector<compute::ScheduledAction>& plan) {
+  if (plan.empty()) return xml.attributes("TEMPLATE", shown);
+  text::XmlWriter inner;
+  inner.attributes("TEMPLATE", shown);
+  const std::string_view text = inner.text();
+  constexpr std::string_view kBegin = "<TEMPLATE>";
+  constexpr std::string_view kEnd = "</TEMPLATE>";
+  NEPH_ASSERT(text.starts_with(kBegin) && text.ends_with(kEnd));
+  xml.open("TEMPLATE");
+  xml.raw(text.substr(kBegin.size(), text.size() - kBegin.size() - kEnd.size()));
+  for (const auto& action : plan) write_scheduled(xml, action);
+  xml.close();
+}
+
 }  // namespace neph::view

@@ -127,6 +127,14 @@ Result<EntryPtr> read_network_template(db::Txn& txn, NetworkTemplateId id) {
   return entry_of(network::subject_of(facts.network_template), network_template_xml(facts));
 }
 
+Result<EntryPtr> read_backup_job(db::Txn& txn, BackupJobId id) {
+  BackupJobFacts facts{TRY(snapshots::find_backup_job(txn, id)), {},
+                       access::find_lock(txn, Resource::kBackupJob, id.value),
+                       compute::list_schedule(txn, id)};
+  facts.names = names_of(txn, facts.backup_job.owner, facts.backup_job.group);
+  return entry_of(snapshots::subject_of(facts.backup_job), backup_job_xml(facts));
+}
+
 Result<EntryPtr> read_network(db::Txn& txn, NetworkId id) {
   NetworkFacts facts{TRY(network::find_network(txn, id)), {}, network::list_ranges(txn, id),
                      network::list_leases(txn, id),
@@ -184,6 +192,7 @@ Result<VmFacts> read_vm_facts(db::Txn& txn, VmId id) {
   facts.schedule = compute::list_schedule(txn, id);
   facts.system_snapshots = compute::list_system_snapshots(txn, id);
   facts.backups = datastore::list_backups_of(txn, id);
+  facts.backup_job = snapshots::find_backup_job_of(txn, id).value_or(BackupJobId{});
   for (const auto& disk : facts.disks) {
     auto points = restore_points_of(txn, compute::tree_of(disk));
     if (!points.snapshots.empty()) facts.restore_points[disk.id] = std::move(points);
@@ -299,6 +308,8 @@ Result<EntryPtr> read_entry(db::Txn& txn, ObjectKind kind, std::int64_t id) {
       return read_security_group(txn, SecurityGroupId{id});
     case ObjectKind::kNetworkTemplate:
       return read_network_template(txn, NetworkTemplateId{id});
+    case ObjectKind::kBackupJob:
+      return read_backup_job(txn, BackupJobId{id});
     case ObjectKind::kQuota:
     case ObjectKind::kZone:
     case ObjectKind::kShowback:
@@ -341,6 +352,8 @@ std::vector<std::int64_t> list_ids(db::Txn& txn, ObjectKind kind) {
       return numbers_of(network::list_security_groups(txn));
     case ObjectKind::kNetworkTemplate:
       return numbers_of(network::list_network_templates(txn));
+    case ObjectKind::kBackupJob:
+      return numbers_of(snapshots::list_backup_jobs(txn));
     case ObjectKind::kQuota:
     case ObjectKind::kZone:
     case ObjectKind::kShowback:

@@ -15,7 +15,7 @@ constexpr ObjectKind kShown[] = {
     ObjectKind::kHost, ObjectKind::kDatastore, ObjectKind::kImage, ObjectKind::kTemplate,
     ObjectKind::kVm,   ObjectKind::kSnapshot,  ObjectKind::kJob,   ObjectKind::kNetwork,
     ObjectKind::kSecurityGroup, ObjectKind::kDocument, ObjectKind::kVdc, ObjectKind::kHook,
-    ObjectKind::kVmGroup, ObjectKind::kNetworkTemplate};
+    ObjectKind::kVmGroup, ObjectKind::kNetworkTemplate, ObjectKind::kBackupJob};
 
 /// What authenticators and methods read of a user. Quotas change with every VM, these hardly ever.
 bool is_same(const access::User& a, const access::User& b) {

@@ -56,6 +56,8 @@ std::string_view what(ObjectKind kind) {
       return "hook";
     case ObjectKind::kNetworkTemplate:
       return "virtual network template";
+    case ObjectKind::kBackupJob:
+      return "backup job";
     case ObjectKind::kZone:
       return "zone";
     case ObjectKind::kShowback:

@@ -72,46 +72,6 @@ Span older_of(const std::vector<HistorySpan>& history) {
   return {first, history.back().part.at - first};
 }
 
-void write_scheduled(text::XmlWriter& xml, const compute::ScheduledAction& action) {
-  xml.open("SCHED_ACTION");
-  xml.element("ID", action.id.value);
-  xml.element("PARENT_ID", action.vm.value);
-  xml.element("TYPE", "VM");
-  xml.cdata("ACTION", action.action);
-  xml.cdata("ARGS", action.args);
-  xml.element("TIME", action.due.seconds());
-  xml.element("REPEAT", static_cast<std::int64_t>(action.repeat));
-  xml.cdata("DAYS", action.days);
-  xml.element("END_TYPE", static_cast<std::int64_t>(action.end));
-  xml.element("END_VALUE", action.end_value);
-  xml.element("DONE", action.done.is_set() ? action.done.seconds() : -1);
-  xml.cdata("MESSAGE", action.message);
-  xml.element("WARNING", std::int64_t{0});
-  xml.close();
-}
-
-void write_schedule_ids(text::XmlWriter& xml, const VmFacts& facts) {
-  std::vector<std::int64_t> ids;
-  for (const auto& action : facts.schedule) ids.push_back(action.id.value);
-  if (ids.empty()) xml.empty("SCHED_ACTIONS");
-  else xml.ids("SCHED_ACTIONS", ids);
-}
-
-/// Scheduled actions come last, as in the schema; among attributes they would be sorted by name.
-void write_full_template(text::XmlWriter& xml, const VmFacts& facts) {
-  if (facts.schedule.empty()) return xml.attributes("TEMPLATE", shown_attributes(facts));
-  text::XmlWriter inner;
-  inner.attributes("TEMPLATE", shown_attributes(facts));
-  const std::string_view text = inner.text();
-  constexpr std::string_view kBegin = "<TEMPLATE>";
-  constexpr std::string_view kEnd = "</TEMPLATE>";
-  NEPH_ASSERT(text.starts_with(kBegin) && text.ends_with(kEnd));
-  xml.open("TEMPLATE");
-  xml.raw(text.substr(kBegin.size(), text.size() - kBegin.size() - kEnd.size()));
-  for (const auto& action : facts.schedule) write_scheduled(xml, action);
-  xml.close();
-}
-
 /// The schema of full documents has no STATE among what was measured; pools show it.
 void write_monitoring(text::XmlWriter& xml, const Vm& vm) {
   text::Template shown = vm.monitoring;
@@ -121,7 +81,10 @@ void write_monitoring(text::XmlWriter& xml, const Vm& vm) {
 
 void write_backups(text::XmlWriter& xml, const VmFacts& facts) {
   xml.open("BACKUPS");
-  xml.vector("BACKUP_CONFIG", compute::shown_backup_config(facts.vm));
+  text::Vector config = compute::shown_backup_config(facts.vm);
+  if (facts.backup_job.is_set())
+    config.set("BACKUP_JOB_ID", std::to_string(facts.backup_job.value));
+  xml.vector("BACKUP_CONFIG", config);
   if (facts.backups.empty()) xml.empty("BACKUP_IDS");
   else xml.ids("BACKUP_IDS", numbers_of(facts.backups));
   xml.close();
@@ -141,8 +104,8 @@ VmDocument vm_xml(const VmFacts& facts) {
   Span monitoring{xml.text().size(), 0};
   write_monitoring(xml, vm);
   monitoring.size = xml.text().size() - monitoring.at;
-  write_schedule_ids(xml, facts);
-  write_full_template(xml, facts);
+  write_schedule_ids(xml, facts.schedule);
+  write_planned_template(xml, shown_attributes(facts), facts.schedule);
   xml.attributes("USER_TEMPLATE", shown_user_attributes(facts));
   auto history = write_history(xml, facts);
   for (const auto& [disk, points] : facts.restore_points) {

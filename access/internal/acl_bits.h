@@ -14,7 +14,4 @@ inline constexpr std::int64_t kIdMask = 0xFFFF'FFFF;
 /// The one zone there is, as the zone field of a rule.
 inline constexpr std::int64_t kThisZone = kIndividual;
 
-/// In the resource field. Backup jobs are not served, but rules name them as OpenNebula's do.
-inline constexpr std::int64_t kBackupJob = 0x100'0000'0000'0000;
-
 }  // namespace neph::access::internal::acl

@@ -10,7 +10,6 @@ const std::vector<EmptyPool>& empty_pools() {
       {"one.marketpool.info", "marketplaces", PoolArguments::kNone, "MARKETPLACE_POOL"},
       {"one.marketapppool.info", "marketplace apps", PoolArguments::kWindow,
        "MARKETPLACEAPP_POOL"},
-      {"one.backupjobpool.info", "backup jobs", PoolArguments::kWindow, "BACKUPJOB_POOL"},
   };
   return kPools;
 }

@@ -31,6 +31,7 @@ void add_showback_methods(Registry<Call>& registry);
 void add_schedule_methods(Registry<Call>& registry);
 void add_snapshot_methods(Registry<Call>& registry);
 void add_backup_methods(Registry<Call>& registry);
+void add_backup_job_methods(Registry<Call>& registry);
 void add_job_methods(Registry<Call>& registry);
 void add_disk_methods(Registry<Call>& registry);
 /// What looks after the site as a whole: checks and backups.

@@ -23,6 +23,7 @@ std::string_view object_name(ObjectKind kind) {
     case ObjectKind::kVmGroup: return "vm group";
     case ObjectKind::kHook: return "hook";
     case ObjectKind::kNetworkTemplate: return "virtual network template";
+    case ObjectKind::kBackupJob: return "backup job";
     case ObjectKind::kZone: return "zone";
     case ObjectKind::kShowback: return "showback";
   }

@@ -33,7 +33,7 @@ Result<void> may_use_backup(Call& call, const RestoreVm& ask) {
 }
 
 Result<VmId> back_up_vm(Call& call, const BackUpVm& ask) {
-  CHECK_OK(call.services().snapshots.back_up(call.txn(), call.actor(), ask.vm, ask.datastore));
+  CHECK_OK(call.services().snapshots.back_up(call.txn(), call.actor(), {ask.vm, ask.datastore}));
   return ask.vm;
 }
 

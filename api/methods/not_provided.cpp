@@ -14,12 +14,6 @@ struct Missing {
 // What OpenNebula 7.4 has and nothing here stands behind. It is told to callers as it stands here,
 // and listed in docs/compatibility.md.
 constexpr auto kMissing = std::to_array<Missing>({
-    {"There are no backup jobs; one.vm.backup backs up a VM.",
-     "one.backupjob.allocate one.backupjob.backup one.backupjob.cancel one.backupjob.chmod "
-     "one.backupjob.chown one.backupjob.delete one.backupjob.info one.backupjob.lock "
-     "one.backupjob.priority one.backupjob.rename one.backupjob.retry one.backupjob.schedadd "
-     "one.backupjob.scheddelete one.backupjob.schedupdate one.backupjob.unlock "
-     "one.backupjob.update"},
     {"There is no optimizer of clusters: VMs are placed one by one.",
      "one.cluster.optimize one.cluster.plandelete one.cluster.planexecute"},
     {"VLANs of network templates are not divided among groups.",

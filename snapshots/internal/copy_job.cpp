@@ -6,7 +6,7 @@
 #include "datastore/image_service.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/unpin.h"
 

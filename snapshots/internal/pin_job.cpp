@@ -5,7 +5,7 @@
 #include "compute/host.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/moment.h"
 #include "snapshots/internal/pin_at_rest.h"
 #include "snapshots/internal/records.h"

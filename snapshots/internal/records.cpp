@@ -5,7 +5,7 @@
 #include "datastore/backups.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 
 namespace neph::snapshots {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "jobs/backoff.h"
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/moment.h"
 
 namespace neph::snapshots {

@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "compute/backups.h"
 #include "datastore/backups.h"
+#include "snapshots/backup_jobs.h"
 #include "tests/crash/story.h"
 
 /// Backups and restores. Whoever was not answered looks first whether it has been done.
@@ -31,9 +34,49 @@ Step backs_up(std::int64_t first = 0) {
   return asks([first](Stage& stage, db::Txn& txn) -> Result<void> {
     const auto images = backup_images(txn);
     if (!images.empty() && images.back().value >= first) return {};
-    TRY(stage.daemon().snapshots.back_up(txn, stage.admin_, stage.vm_id, kKept));
+    TRY(stage.daemon().snapshots.back_up(txn, stage.admin_, {stage.vm_id, kKept}));
     return {};
   });
+}
+
+constexpr BackupJobId kPlan{0};
+
+/// A second VM, and a plan for both.
+Step is_planned() {
+  return does([](Stage& stage) {
+    const VmId other = stage.create_vm("");
+    stage.pass(Duration{5'000});
+    const auto made = stage.run<BackupJobId>([&](db::Txn& txn) {
+      const auto ask = text::Template::parse(fmt::format(
+          "NAME=plan\nDATASTORE_ID={}\nBACKUP_VMS=\"{},{}\"", kKept, stage.vm_id, other));
+      return snapshots::create_backup_job(txn, stage.admin_, *ask);
+    });
+    EXPECT_EQ(made.value_or(BackupJobId{}), kPlan);
+  });
+}
+
+Step runs_plan() {
+  return asks([](Stage&, db::Txn& txn) -> Result<void> {
+    if (snapshots::find_backup_job(txn, kPlan)->started.is_set()) return {};
+    return snapshots::start_backup_job(txn, kPlan);
+  });
+}
+
+Step cancels_plan() {
+  return asks([](Stage&, db::Txn& txn) { return snapshots::cancel_backup_job(txn, kPlan); });
+}
+
+/// \param states  in which its VMs may be
+Check plan_is(std::vector<snapshots::MemberState> states) {
+  return [states = std::move(states)](Stage& stage, Complaints& complaints) {
+    const auto plan = stage.read<snapshots::BackupJob>(
+        [](db::Txn& txn) { return snapshots::find_backup_job(txn, kPlan).value(); });
+    const bool is_so = std::ranges::all_of(plan.members, [&](const auto& member) {
+      return std::ranges::find(states, member.state) != states.end();
+    });
+    if (!is_so || plan.members.size() != 2)
+      complaints.push_back("the VMs of the backup job are not what they should be");
+  };
 }
 
 Step cancels_backup() {
@@ -112,6 +155,19 @@ std::vector<Story> making_stories() {
   };
 }
 
+std::vector<Story> plan_stories() {
+  using snapshots::MemberState;
+  const std::vector<Step> planned{has_backup_datastore(), a_vm(), is_planned()};
+  auto slow = planned;
+  slow.push_back(meets(failing("ensure_copied", sim::kAlways)));
+  return {
+      {"a backup job runs", planned, {runs_plan()},
+       {vm_is("RUNNING"), plan_is({MemberState::kUpdated})}},
+      {"a backup job is cancelled", slow, {soon(runs_plan()), cancels_plan()},
+       {vm_is("RUNNING"), has_backups(0), plan_is({MemberState::kError, MemberState::kIdle})}},
+  };
+}
+
 std::vector<Story> returning_stories() {
   const auto off = vm_is("POWEROFF");
   const std::vector<Step> before{has_backup_datastore(), a_vm(2), acts(Action::kPoweroff),
@@ -134,6 +190,7 @@ std::vector<Story> returning_stories() {
 
 std::vector<Story> backup_stories() {
   std::vector<Story> all = making_stories();
+  for (Story& story : plan_stories()) all.push_back(std::move(story));
   for (Story& story : returning_stories()) all.push_back(std::move(story));
   return all;
 }

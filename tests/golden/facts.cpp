@@ -316,6 +316,38 @@ NetworkTemplateFacts lan_template() {
           {access::LockLevel::kUse, UserId{2}, kMade}};
 }
 
+BackupJobFacts nightly() {
+  using snapshots::MemberState;
+  BackupJobFacts facts;
+  auto& job = facts.backup_job;
+  job.id = BackupJobId{3};
+  job.name = "nightly";
+  job.owner = UserId{2};
+  job.group = GroupId{1};
+  job.permissions = access::Permissions{0640};
+  job.priority = 20;
+  job.started = kMade;
+  job.ended = kLater;
+  job.attributes = parsed("DATASTORE_ID=103\nEXECUTION=SEQUENTIAL\nKEEP_LAST=7\nMODE=FULL");
+  job.members = {{VmId{7}, 0, MemberState::kUpdated, {}, ""},
+                 {VmId{1}, 1, MemberState::kError, {}, "the backup was cancelled"},
+                 {VmId{4}, 2, MemberState::kBackingUp, ImageId{9}, ""},
+                 {VmId{2}, 3, MemberState::kOutdated, {}, ""}};
+  facts.names = kAlices;
+  facts.lock = {access::LockLevel::kManage, UserId{2}, kMade};
+  compute::ScheduledAction action;
+  action.id = compute::ScheduledActionId{5};
+  action.backup_job = job.id;
+  action.action = "backup";
+  action.due = kLater;
+  action.repeat = compute::Repeat::kWeekly;
+  action.days = "1,5";
+  action.end = compute::ScheduleEnd::kNever;
+  action.done = kMade;
+  facts.schedule = {action};
+  return facts;
+}
+
 VmFacts web() {
   VmFacts facts;
   auto& vm = facts.vm;
@@ -330,6 +362,7 @@ VmFacts web() {
   vm.vcpus = 2;
   vm.memory_mb = 512;
   facts.backups = {ImageId{7}};
+  facts.backup_job = BackupJobId{3};
   vm.host = HostId{1};
   vm.created = kMade;
   vm.polled = kLater;

@@ -25,6 +25,8 @@ namespace neph::view::golden {
 [[nodiscard]] ImageFacts backup();
 [[nodiscard]] TemplateFacts web_template();
 [[nodiscard]] NetworkTemplateFacts lan_template();
+/// Of three VMs, in the middle of a run, with a schedule.
+[[nodiscard]] BackupJobFacts nightly();
 [[nodiscard]] site::Vdc physics();
 [[nodiscard]] VmGroupFacts app();
 /// It has run twice.

@@ -29,7 +29,7 @@ class BackupSite : public Site {
   }
   Result<ImageId> try_backup(VmId id, DatastoreId datastore) {
     return run<ImageId>([&](db::Txn& txn) {
-      return daemon().snapshots.back_up(txn, admin_, id, datastore);
+      return daemon().snapshots.back_up(txn, admin_, {id, datastore});
     });
   }
   /// Asked for, not yet made.

@@ -112,7 +112,7 @@ TEST_F(NewFromBackupTest, ABackupThatIsBeingCopiedIsNotOneTooMany) {
   const auto made = make(first);
   ASSERT_TRUE(made) << made.error().text();
   const auto second = run<ImageId>(
-      [&](db::Txn& txn) { return daemon().snapshots.back_up(txn, admin_, id, kept_); });
+      [&](db::Txn& txn) { return daemon().snapshots.back_up(txn, admin_, {id, kept_}); });
   ASSERT_TRUE(second) << second.error().text();
   EXPECT_TRUE(image(first)) << "it is still being read";
   pass(Duration{60'000});

@@ -15,6 +15,7 @@
 #include "datastore/image.h"
 #include "drivers/datastore/sim/digest.h"
 #include "jobs/queue.h"
+#include "snapshots/backup_jobs.h"
 #include "snapshots/snapshot.h"
 
 namespace neph::invariants {
@@ -115,6 +116,22 @@ void check_busy_images(db::Txn& txn, const Open& open, Complaints& complaints) {
     if (image.cloning.is_set() && !is_busy)
       complain(complaints, "image {} is {} and still a clone in the making of image {}", image.id,
                datastore::name_of(image.state), image.cloning);
+  }
+}
+
+/// Of a backup job: whose turn comes has a run, and whose backup is being made has that backup.
+void check_backup_jobs(db::Txn& txn, const Open& open, Complaints& complaints) {
+  using snapshots::MemberState;
+  for (const BackupJobId id : snapshots::list_backup_jobs(txn)) {
+    const auto plan = snapshots::find_backup_job(txn, id).value();
+    for (const auto& [vm, position, state, image_id, error] : plan.members) {
+      const auto image = datastore::find_image(txn, image_id);
+      const bool is_made = image && open.contains(image->job);
+      if (state == MemberState::kBackingUp && !is_made)
+        complain(complaints, "nobody makes the backup of VM {} in backup job {}", vm, id);
+      if (state == MemberState::kOutdated && !open.contains(plan.run))
+        complain(complaints, "VM {} waits for ever in backup job {}", vm, id);
+    }
   }
 }
 
@@ -375,6 +392,7 @@ Complaints check_store(db::Txn& txn) {
 Complaints check_jobs(db::Txn& txn) {
   Complaints complaints;
   const Open open = open_jobs(txn);
+  check_backup_jobs(txn, open, complaints);
   check_busy_vms(txn, open, complaints);
   check_busy_images(txn, open, complaints);
   check_busy_snapshots(txn, open, complaints);

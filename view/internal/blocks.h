@@ -33,6 +33,12 @@ void write_restore_points(text::XmlWriter& xml, const RestorePoints& points, Dis
 void write_permissions(text::XmlWriter& xml, access::Permissions permissions);
 /// LOCK; nothing where there is none.
 void write_lock(text::XmlWriter& xml, const access::Lock& lock);
+/// SCHED_ACTIONS, the ids.
+void write_schedule_ids(text::XmlWriter& xml, const std::vector<compute::ScheduledAction>& plan);
+/// TEMPLATE. Scheduled actions come last, as in the schema; among attributes they would be sorted
+/// by name.
+void write_planned_template(text::XmlWriter& xml, const text::Template& shown,
+                            const std::vector<compute::ScheduledAction>& plan);
 /// DATASTORE_QUOTA NETWORK_QUOTA VM_QUOTA IMAGE_QUOTA.
 void write_quotas(text::XmlWriter& xml, const std::vector<access::QuotaUse>& quotas);
 /// The limits of who has none of his own.

@@ -24,6 +24,7 @@
 #include "site/document.h"
 #include "site/vdc.h"
 #include "site/vm_group.h"
+#include "snapshots/backup_jobs.h"
 #include "snapshots/snapshot.h"
 #include "view/hook_log.h"
 #include "view/view.h"
@@ -146,6 +147,14 @@ struct NetworkTemplateFacts {
 };
 [[nodiscard]] std::string network_template_xml(const NetworkTemplateFacts& facts);
 
+struct BackupJobFacts {
+  snapshots::BackupJob backup_job;
+  Ownership names;
+  access::Lock lock;
+  std::vector<compute::ScheduledAction> schedule;
+};
+[[nodiscard]] std::string backup_job_xml(const BackupJobFacts& facts);
+
 struct DocumentFacts {
   site::Document document;
   Ownership names;
@@ -184,6 +193,7 @@ struct VmFacts {
   std::vector<compute::ScheduledAction> schedule;
   std::vector<compute::SystemSnapshot> system_snapshots;
   std::vector<ImageId> backups;  ///< whole ones, oldest first
+  BackupJobId backup_job;        ///< that it is in
 };
 /// TEMPLATE and USER_TEMPLATE as clients see them.
 [[nodiscard]] text::Template shown_attributes(const VmFacts& facts);

@@ -97,6 +97,7 @@ class EveryMethodOf : public testing::Test {
     make("one.document.allocate", as_string("NAME=d") + as_int(0));
     make("one.template.allocate", as_string("NAME=t MEMORY=64 CPU=1"));
     make("one.vntemplate.allocate", as_string("NAME=n VN_MAD=bridge"));
+    make("one.backupjob.allocate", as_string("NAME=b BACKUP_VMS=0"));
     make("one.vn.allocate",
          as_string("NAME=lan VN_MAD=bridge BRIDGE=br0 AR=[TYPE=IP4, IP=10.0.0.10, SIZE=10]") +
              as_int(-1));

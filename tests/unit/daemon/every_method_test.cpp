@@ -109,6 +109,7 @@ class EveryMethodSucceeds : public testing::Test {
   void change_disk(std::int64_t vm);
   void take_snapshots(std::int64_t vm);
   void back_up();
+  void plan_backups(std::int64_t vm, std::int64_t kept);
   void use_pools();
   void end_it();
 
@@ -370,7 +371,26 @@ void EveryMethodSucceeds::back_up() {
   ok("one.vm.backup", bare, kept, false);
   ok("one.vm.backupcancel", bare);
   await_running(bare);
+  plan_backups(bare, kept);
   for (const auto each : {vm, bare}) ok("one.vm.recover", each, 3);
+}
+
+void EveryMethodSucceeds::plan_backups(std::int64_t vm, std::int64_t kept) {
+  const auto plan = ok("one.backupjob.allocate",
+                       fmt::format("NAME=plan\nBACKUP_VMS=\"{}\"\nDATASTORE_ID={}", vm, kept));
+  usual("backupjob", plan);
+  own("backupjob", plan);
+  lock("backupjob", plan);
+  ok("one.backupjob.priority", plan, 60);
+  const auto action = ok("one.backupjob.schedadd", plan, "SCHED_ACTION=[TIME=4000000000]");
+  ok("one.backupjob.schedupdate", plan, action, "SCHED_ACTION=[TIME=4000000060]");
+  ok("one.backupjob.scheddelete", plan, action);
+  ok("one.backupjob.backup", plan);
+  ok("one.backupjob.cancel", plan);
+  await_running(vm);
+  ok("one.backupjob.retry", plan);
+  await_running(vm);
+  ok("one.backupjob.delete", plan);
 }
 
 /// A tree of snapshots that stays with a persistent image.

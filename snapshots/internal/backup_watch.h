@@ -25,6 +25,6 @@ void settle_given_up(db::Txn& txn, ImageId image);
 /// The VM shows its backup from here on. \returns kWrongState
 [[nodiscard]] Result<void> begin_watching(db::Txn& txn, datastore::Image image, VmId vm,
                                           UserId by);
-[[nodiscard]] jobs::KindSpec backup_job();
+[[nodiscard]] jobs::KindSpec backup_watch();
 
 }  // namespace neph::snapshots

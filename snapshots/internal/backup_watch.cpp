@@ -1,4 +1,4 @@
-#include "snapshots/internal/backup_job.h"
+#include "snapshots/internal/backup_watch.h"
 
 #include <algorithm>
 
@@ -7,6 +7,7 @@
 #include "compute/backups.h"
 #include "datastore/backups.h"
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_job_rows.h"
 
 namespace neph::snapshots {
 namespace {
@@ -22,12 +23,6 @@ constexpr Duration kLookInterval{60'000};
 constexpr Duration kShown{1'000};
 
 std::string watch_key(ImageId image) { return fmt::format("backup.watch/{}", image); }
-
-bool is_open_job(db::Txn& txn, JobId id) {
-  if (!id.is_set()) return false;
-  const auto job = jobs::find(txn, id);
-  return job && !jobs::is_over(job->state);
-}
 
 /// How little a grade promises.
 int doubt_of(Grade grade) {
@@ -78,25 +73,10 @@ void prune_backups(db::Txn& txn, VmId id) {
   }
 }
 
-Next finish_backup(db::Txn& txn, const Job& job, Image image,
-                   const std::vector<Snapshot>& parts) {
-  auto backup = datastore::find_backup(txn, image.id);
-  if (!backup) return jobs::failed(backup.error());
-  backup->grade = worst_of(parts);
-  datastore::save_backup(txn, *backup);
-  image.state = ImageState::kReady;
-  image.job = {};
-  image.size_mb = 0;
-  for (const auto& disk : backup->disks) image.size_mb += disk.size_mb;
-  image.attributes.set("SNAPSHOT", provenance_of_backup(job, parts, backup->grade));
-  datastore::save_image(txn, image);
-  compute::end_backup(txn, job,
-                      compute::BackupDone{image.id, image.datastore, image.size_mb});
-  prune_backups(txn, job.vm);
-  log::info("backup.ready", {{"vm", job.vm},
-                             {"image", image.id},
-                             {"grade", datastore::name_of(backup->grade)}});
-  return jobs::done();
+/// The VM is as it was, and the backup job that wanted it hears of it.
+void end_watch(db::Txn& txn, const Job& job, const Result<compute::BackupDone>& outcome) {
+  compute::end_backup(txn, job, outcome);
+  note_member_over(txn, job.image, outcome.map([](const auto&) {}));
 }
 
 void give_up_backup(db::Txn& txn, const Job& job, const Error& why) {
@@ -108,8 +88,31 @@ void give_up_backup(db::Txn& txn, const Job& job, const Error& why) {
   for (const Snapshot& part : list_by_image(txn, job.image))
     if (!is_over(part.phase)) (void)give_up(txn, part, Phase::kCancelled);
   settle_given_up(txn, job.image);
-  compute::end_backup(txn, job, tl::unexpected(why));
+  end_watch(txn, job, tl::unexpected(why));
   log::warn("backup.given_up", {{"vm", job.vm}, {"image", job.image}, {"error", why.text()}});
+}
+
+Next finish_backup(db::Txn& txn, const Job& job, Image image,
+                   const std::vector<Snapshot>& parts) {
+  auto backup = datastore::find_backup(txn, image.id);
+  if (!backup) {
+    give_up_backup(txn, job, backup.error());
+    return jobs::failed(backup.error());
+  }
+  backup->grade = worst_of(parts);
+  datastore::save_backup(txn, *backup);
+  image.state = ImageState::kReady;
+  image.job = {};
+  image.size_mb = 0;
+  for (const auto& disk : backup->disks) image.size_mb += disk.size_mb;
+  image.attributes.set("SNAPSHOT", provenance_of_backup(job, parts, backup->grade));
+  datastore::save_image(txn, image);
+  end_watch(txn, job, compute::BackupDone{image.id, image.datastore, image.size_mb});
+  prune_backups(txn, job.vm);
+  log::info("backup.ready", {{"vm", job.vm},
+                             {"image", image.id},
+                             {"grade", datastore::name_of(backup->grade)}});
+  return jobs::done();
 }
 
 /// Why it cannot become whole any more.
@@ -136,7 +139,7 @@ Next watch_on(db::Txn& txn, const Job& job, const std::vector<Snapshot>& parts) 
 Next look_at_backup(db::Txn& txn, const Job& job) {
   const auto image = datastore::find_image(txn, job.image);
   if (!image) {
-    compute::end_backup(txn, job, tl::unexpected(image.error()));
+    end_watch(txn, job, tl::unexpected(image.error()));
     return jobs::failed(image.error());
   }
   const auto parts = list_by_image(txn, job.image);
@@ -178,7 +181,7 @@ void add_to_backup(db::Txn& txn, const Image& image, const Snapshot& snapshot,
 
 void settle_given_up(db::Txn& txn, ImageId id) {
   const auto image = datastore::find_image(txn, id);
-  if (!image || image->state != ImageState::kDelete || is_open_job(txn, image->job)) return;
+  if (!image || image->state != ImageState::kDelete || jobs::is_open(txn, image->job)) return;
   const auto parts = list_by_image(txn, id);
   const bool is_settled = std::ranges::all_of(
       parts, [](const Snapshot& part) { return is_over(part.phase); });
@@ -188,7 +191,7 @@ void settle_given_up(db::Txn& txn, ImageId id) {
 Result<void> cancel_backup(db::Txn& txn, ImageId id) {
   const auto image = TRY(datastore::find_image(txn, id));
   if (image.state == ImageState::kDelete) return {};
-  if (is_open_job(txn, image.job) && image.state == ImageState::kLocked)
+  if (jobs::is_open(txn, image.job) && image.state == ImageState::kLocked)
     return jobs::ask_cancel(txn, image.job);
   return fail(Errc::kWrongState, "the backup in image {} is over already", id);
 }
@@ -205,7 +208,7 @@ Result<void> begin_watching(db::Txn& txn, Image image, VmId vm, UserId by) {
   return {};
 }
 
-jobs::KindSpec backup_job() {
+jobs::KindSpec backup_watch() {
   jobs::KindSpec kind{"snapshot.backup", {}};
   jobs::StepSpec watch{.name = "watch"};
   watch.plan = [](db::Txn& txn, const Job& job) -> Result<jobs::Work> {
