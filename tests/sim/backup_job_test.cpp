@@ -131,7 +131,8 @@ TEST_F(BackupJobs, AParallelJobOfManyVmsBeginsThemInLots) {
   pass(kBackupMinute * 5);
   EXPECT_EQ(job(id).members.size(), 40u);
   for (const BackupMember& member : job(id).members)
-    EXPECT_EQ(member.state, MemberState::kUpdated) << "VM " << member.vm.value << ": " << member.error;
+    EXPECT_EQ(member.state, MemberState::kUpdated)
+        << "VM " << member.vm.value << ": " << member.error;
   EXPECT_EQ(open_jobs().size(), 0u);
 }
 
