@@ -25,6 +25,11 @@ struct Argument {
   std::string_view type;
 };
 
+// OpenNebula's codes on the wire that some methods answer instead of the usual ones.
+inline constexpr int kActionCode = 2048;
+inline constexpr int kInternalCode = 8192;
+inline constexpr int kAllocateCode = 16384;
+
 /// Where OpenNebula's code on the wire differs, for this method, from the usual one of a kind of
 /// error; reference: the column main_errors of its method table.
 struct LegacyCode {

@@ -16,9 +16,6 @@ constexpr std::int64_t kReplace = 0;
 constexpr std::int64_t kMerge = 1;
 constexpr std::int64_t kKeep = -1;
 
-// Pool filters of states.md section 9.
-constexpr std::int64_t kMine = -3;
-constexpr std::int64_t kVisible = -2;
 constexpr std::int64_t kAnyState = -2;
 
 struct ListAsk {

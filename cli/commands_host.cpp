@@ -8,8 +8,6 @@
 namespace neph::cli {
 namespace {
 
-constexpr std::int64_t kDefaultCluster = -1;
-
 // Arguments of one.host.status (states.md section 4).
 constexpr std::int64_t kEnabled = 0;
 constexpr std::int64_t kDisabled = 1;

@@ -15,15 +15,15 @@ namespace {
 constexpr const char* kDefaultDatastore = "1";
 constexpr std::int64_t kSameDatastore = -1;
 
-std::string subject_of(std::int64_t image) { return fmt::format("image {}", image); }
-std::string show_command(std::int64_t image) { return fmt::format("neph image show {}", image); }
+std::string subject_of_image(std::int64_t image) { return fmt::format("image {}", image); }
+std::string show_image(std::int64_t image) { return fmt::format("neph image show {}", image); }
 
 Result<ExitCode> wait_for_image(Desk& desk, const WaitChoice& wait, std::int64_t image) {
-  return wait_if_wanted(desk, wait, subject_of(image), show_command(image),
+  return wait_if_wanted(desk, wait, subject_of_image(image), show_image(image),
                         look_at_image(desk.rpc, image));
 }
 
-struct CreateAsk {
+struct NewImage {
   ImageAsk image;
   std::string datastore = kDefaultDatastore;
   WaitChoice wait;
@@ -36,7 +36,7 @@ std::string path_for_server(const std::string& path) {
   return is_here ? std::filesystem::absolute(path, error).lexically_normal().string() : path;
 }
 
-Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
+Result<ExitCode> create_image(Desk& desk, const NewImage& ask) {
   ImageAsk image = ask.image;
   if (image.path.empty() == image.size_mb.empty())
     return fail(Errc::kInvalid, "an image is made from --path P, or empty with --size MB");
@@ -49,8 +49,8 @@ Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
   return wait_for_image(desk, ask.wait, id);
 }
 
-void add_create(CLI::App& group, Command& chosen) {
-  auto ask = std::make_shared<CreateAsk>();
+void add_image_create(CLI::App& group, Command& chosen) {
+  auto ask = std::make_shared<NewImage>();
   CLI::App* verb = group.add_subcommand("create", "Make one from a file, or an empty one");
   verb->add_option("--name", ask->image.name, "Its name")->required();
   verb->add_option("--path", ask->image.path, "File on nephd's machine");
@@ -62,7 +62,9 @@ void add_create(CLI::App& group, Command& chosen) {
   verb->add_option("--description", ask->image.description, "A remark");
   verb->add_flag("--persistent", ask->image.is_persistent, "VMs change the image itself");
   add_wait_options(*verb, ask->wait);
-  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });
+  verb->callback([ask, &chosen] {
+    chosen = [ask](Desk& desk) { return create_image(desk, *ask); };
+  });
 }
 
 void add_clone(CLI::App& group, Command& chosen) {
@@ -116,7 +118,7 @@ void add_verify(CLI::App& group, Command& chosen) {
         if (!ask->wait.is_wanted) desk.around.out << fmt::format("JOB: {}\n", job);
         if (!ask->wait.is_wanted) return ExitCode::kOk;
         const auto waited = TRY(wait_if_wanted(
-            desk, ask->wait, fmt::format("check of image {}", image), show_command(image),
+            desk, ask->wait, fmt::format("check of image {}", image), show_image(image),
             look_at_job(desk.rpc, job)));
         return waited == ExitCode::kOk ? print_verdict(desk, image, job) : waited;
       };
@@ -128,7 +130,7 @@ void add_verify(CLI::App& group, Command& chosen) {
 }  // namespace
 
 void add_image_commands(CLI::App& group, Command& chosen) {
-  add_create(group, chosen);
+  add_image_create(group, chosen);
   add_clone(group, chosen);
   add_verify(group, chosen);
   const auto verbs = std::to_array<SimpleVerb>({

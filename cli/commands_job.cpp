@@ -9,8 +9,6 @@ namespace neph::cli {
 namespace {
 
 // Pool filters of states.md section 9.
-constexpr std::int64_t kMine = -3;
-constexpr std::int64_t kVisible = -2;
 constexpr std::int64_t kAny = -1;
 
 // Arguments of neph.job.list.

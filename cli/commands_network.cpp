@@ -7,9 +7,7 @@
 namespace neph::cli {
 namespace {
 
-constexpr std::int64_t kDefaultCluster = -1;
-
-struct CreateAsk {
+struct NewNetwork {
   std::string file;
   std::string name;
   std::string bridge;
@@ -19,7 +17,7 @@ struct CreateAsk {
 };
 
 /// From a file, or a network of IPv4 addresses on a bridge.
-Result<std::string> content_of(Desk& desk, const CreateAsk& ask) {
+Result<std::string> content_of(Desk& desk, const NewNetwork& ask) {
   if (!ask.file.empty()) return read_template(desk, ask.file);
   if (ask.name.empty() || ask.bridge.empty())
     return fail(Errc::kInvalid, "a network is made from a FILE, or with --name and --bridge");
@@ -35,15 +33,15 @@ Result<std::string> content_of(Desk& desk, const CreateAsk& ask) {
   return content.to_text();
 }
 
-Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
+Result<ExitCode> create_network(Desk& desk, const NewNetwork& ask) {
   const auto content = TRY(content_of(desk, ask));
   const auto cluster = TRY(resolve_or(desk.rpc, Kind::kCluster, ask.cluster, kDefaultCluster));
   print_id(desk, TRY(desk.rpc.call_id("one.vn.allocate", {content, cluster})));
   return ExitCode::kOk;
 }
 
-void add_create(CLI::App& group, Command& chosen) {
-  auto ask = std::make_shared<CreateAsk>();
+void add_network_create(CLI::App& group, Command& chosen) {
+  auto ask = std::make_shared<NewNetwork>();
   CLI::App* verb = group.add_subcommand("create", "Make one from a file, or on a bridge");
   auto* file = verb->add_option("FILE", ask->file, "Template of it, - for standard input");
   verb->add_option("--name", ask->name, "Its name")->excludes(file);
@@ -53,13 +51,15 @@ void add_create(CLI::App& group, Command& chosen) {
   size->check(CLI::PositiveNumber)->needs(ip);
   ip->needs(size);
   verb->add_option("--cluster,-c", ask->cluster, "Id or name of its cluster");
-  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });
+  verb->callback([ask, &chosen] {
+    chosen = [ask](Desk& desk) { return create_network(desk, *ask); };
+  });
 }
 
 }  // namespace
 
 void add_network_commands(CLI::App& group, Command& chosen) {
-  add_create(group, chosen);
+  add_network_create(group, chosen);
   add_simple(group, {Kind::kNetwork, "delete", "one.vn.delete", "Delete it", {}}, chosen);
   add_rename(group, Kind::kNetwork, "one.vn.rename", chosen);
   add_chmod(group, Kind::kNetwork, "one.vn.chmod", chosen);

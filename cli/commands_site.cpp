@@ -132,7 +132,7 @@ void add_check(CLI::App& app, Command& chosen) {
   });
 }
 
-void add_backup(CLI::App& app, Command& chosen) {
+void add_store_backup(CLI::App& app, Command& chosen) {
   auto file = std::make_shared<std::string>();
   CLI::App* verb = app.add_subcommand("backup", "Copy the state of the controller into a file");
   verb->add_option("FILE", *file, "A new file on the controller's machine")->required();
@@ -161,7 +161,7 @@ std::string daemon_program() {
 
 void add_site_commands(CLI::App& app, Command& chosen) {
   add_check(app, chosen);
-  add_backup(app, chosen);
+  add_store_backup(app, chosen);
 }
 
 void add_restore_command(CLI::App& app, const std::string& state, LocalCommand& chosen) {

@@ -11,7 +11,7 @@
 namespace neph::cli {
 namespace {
 
-struct CreateAsk {
+struct NewSnapshot {
   std::string vm;
   std::string disks;
   std::string name;
@@ -34,7 +34,7 @@ std::string wire_word(std::string word) {
   return word;
 }
 
-Result<SnapshotAsk> options_from(Desk& desk, const CreateAsk& ask) {
+Result<SnapshotAsk> options_from(Desk& desk, const NewSnapshot& ask) {
   if (!ask.when.empty() && !ask.is_deferred)
     return fail(Errc::kInvalid, "--when goes with --deferred");
   SnapshotAsk options;
@@ -67,7 +67,7 @@ Result<std::string> expanded(const std::string& disks) {
   return fmt::format("{}", fmt::join(ids, ","));
 }
 
-Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
+Result<ExitCode> create_snapshot(Desk& desk, const NewSnapshot& ask) {
   CHECK_OK(check_disks(ask.disks));
   const auto disks = TRY(expanded(ask.disks));
   const auto options = TRY(options_from(desk, ask));
@@ -93,8 +93,8 @@ Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
   return worst;
 }
 
-void add_create(CLI::App& group, Command& chosen) {
-  auto ask = std::make_shared<CreateAsk>();
+void add_snapshot_create(CLI::App& group, Command& chosen) {
+  auto ask = std::make_shared<NewSnapshot>();
   CLI::App* verb = group.add_subcommand("create", "Make a new image of a VM's disk");
   verb->add_option("VM", ask->vm, "Id or name")->required();
   verb->add_option("DISK", ask->disks, "Id of the disk, or 0,1 for one instant of both")
@@ -113,7 +113,9 @@ void add_create(CLI::App& group, Command& chosen) {
   verb->add_flag("--non-persistent", ask->is_non_persistent, "VMs change a copy of it")
       ->excludes(persistent);
   add_wait_options(*verb, ask->wait);
-  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });
+  verb->callback([ask, &chosen] {
+    chosen = [ask](Desk& desk) { return create_snapshot(desk, *ask); };
+  });
 }
 
 /// A verb that sets a snapshot going again, and can be waited for.
@@ -161,7 +163,7 @@ void add_discard(CLI::App& group, Command& chosen) {
 }  // namespace
 
 void add_snapshot_commands(CLI::App& group, Command& chosen) {
-  add_create(group, chosen);
+  add_snapshot_create(group, chosen);
   add_simple(group,
              {Kind::kSnapshot, "cancel", "neph.snapshot.cancel", "Call it off", {}}, chosen);
   add_restart(group, "retry", "neph.snapshot.retry", "Try a failed one again", chosen);

@@ -17,7 +17,7 @@ Result<std::string> password_from(Desk& desk, const std::string& typed) {
   return text.substr(0, text.find('\n'));
 }
 
-void add_create(CLI::App& group, Command& chosen) {
+void add_user_create(CLI::App& group, Command& chosen) {
   struct Ask {
     std::string name;
     std::string password;
@@ -133,7 +133,7 @@ void add_chgrp(CLI::App& group, Command& chosen) {
 }  // namespace
 
 void add_user_commands(CLI::App& group, Command& chosen) {
-  add_create(group, chosen);
+  add_user_create(group, chosen);
   add_simple(group, {Kind::kUser, "delete", "one.user.delete", "Delete it", {}}, chosen);
   add_passwd(group, chosen);
   add_quota(group, chosen);

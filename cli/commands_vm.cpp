@@ -40,15 +40,15 @@ constexpr auto kActions = std::to_array<ActionRow>({
     {"unresched", Hard::kNo, VmGoal::kRunning, "Stay on its host after all"},
 });
 
-std::string subject_of(std::int64_t vm) { return fmt::format("VM {}", vm); }
-std::string show_command(std::int64_t vm) { return fmt::format("neph vm show {}", vm); }
+std::string subject_of_vm(std::int64_t vm) { return fmt::format("VM {}", vm); }
+std::string show_vm(std::int64_t vm) { return fmt::format("neph vm show {}", vm); }
 
 /// What a guest does after a snapshot has fired is not in the snapshot's image: say so to whoever
 /// lets it run on.
 void tell_notice(Desk& desk, std::int64_t id) {
   const auto vm = desk.rpc.call_document("one.vm.info", {id});
   const std::string notice = vm ? vm->get("USER_TEMPLATE/SNAPSHOT_NOTICE") : "";
-  if (!notice.empty()) desk.around.err << "note: " << subject_of(id) << ": " << notice << '\n';
+  if (!notice.empty()) desk.around.err << "note: " << subject_of_vm(id) << ": " << notice << '\n';
 }
 
 void add_action(CLI::App& group, const ActionRow& row, Command& chosen) {
@@ -70,14 +70,14 @@ void add_action(CLI::App& group, const ActionRow& row, Command& chosen) {
         const auto done = desk.rpc.call_id("one.vm.action", {action, id});
         if (!done) return Result<ExitCode>(tl::unexpected(done.error()));
         if (row.verb == kResume) tell_notice(desk, id);
-        return wait_if_wanted(desk, ask->wait, subject_of(id), show_command(id),
+        return wait_if_wanted(desk, ask->wait, subject_of_vm(id), show_vm(id),
                               look_at_vm(desk.rpc, id, row.goal));
       });
     };
   });
 }
 
-struct CreateAsk {
+struct NewVm {
   std::vector<std::string> images;
   std::string source;  ///< template that is instantiated
   std::string file;
@@ -88,7 +88,7 @@ struct CreateAsk {
   WaitChoice wait;
 };
 
-Result<std::int64_t> instantiate(Desk& desk, const CreateAsk& ask) {
+Result<std::int64_t> instantiate(Desk& desk, const NewVm& ask) {
   const auto source = TRY(resolve(desk.rpc, Kind::kTemplate, ask.source));
   VmAsk vm = ask.vm;
   vm.name.clear();  // goes as an argument of its own
@@ -102,7 +102,7 @@ Result<std::int64_t> instantiate(Desk& desk, const CreateAsk& ask) {
                                                        extra.to_text(), ask.is_persistent});
 }
 
-Result<std::int64_t> allocate(Desk& desk, const CreateAsk& ask) {
+Result<std::int64_t> allocate(Desk& desk, const NewVm& ask) {
   VmAsk vm = ask.vm;
   vm.context = TRY(parse_pairs(ask.context));
   for (const auto& image : ask.images)
@@ -120,7 +120,7 @@ Result<std::int64_t> allocate(Desk& desk, const CreateAsk& ask) {
   return desk.rpc.call_id("one.vm.allocate", {text, ask.is_on_hold});
 }
 
-Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
+Result<ExitCode> create_vm(Desk& desk, const NewVm& ask) {
   const bool is_from_template = !ask.source.empty();
   if (!is_from_template && ask.file.empty() && ask.images.empty())
     return fail(Errc::kInvalid, "name an image (--image), a template (--template) or a FILE");
@@ -131,11 +131,11 @@ Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
   const auto id = TRY(is_from_template ? instantiate(desk, ask) : allocate(desk, ask));
   print_id(desk, id);
   const auto goal = ask.is_on_hold ? VmGoal::kHeld : VmGoal::kRunning;
-  return wait_if_wanted(desk, ask.wait, subject_of(id), show_command(id),
+  return wait_if_wanted(desk, ask.wait, subject_of_vm(id), show_vm(id),
                         look_at_vm(desk.rpc, id, goal));
 }
 
-void add_creation_options(CLI::App& verb, CreateAsk& ask) {
+void add_creation_options(CLI::App& verb, NewVm& ask) {
   verb.add_option("--name", ask.vm.name, "Name of the VM");
   verb.add_option("--cpu", ask.vm.cpu, "Share of a host's processors: 0.5")
       ->check(CLI::PositiveNumber);
@@ -149,15 +149,15 @@ void add_creation_options(CLI::App& verb, CreateAsk& ask) {
   add_wait_options(verb, ask.wait);
 }
 
-void add_create(CLI::App& group, Command& chosen) {
-  auto ask = std::make_shared<CreateAsk>();
+void add_vm_create(CLI::App& group, Command& chosen) {
+  auto ask = std::make_shared<NewVm>();
   CLI::App* verb = group.add_subcommand("create", "Make a VM from an image, template or file");
   verb->add_option("FILE", ask->file, "Template of the VM, - for standard input");
   verb->add_option("--image", ask->images, "Id or name of a disk's image; may be repeated")
       ->allow_extra_args(false);
   verb->add_option("--template", ask->source, "Id or name of a template");
   add_creation_options(*verb, *ask);
-  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });
+  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create_vm(desk, *ask); }; });
 }
 
 void add_deploy(CLI::App& group, Command& chosen) {
@@ -176,7 +176,7 @@ void add_deploy(CLI::App& group, Command& chosen) {
       const auto vm = TRY(resolve(desk.rpc, Kind::kVm, ask->vm));
       const auto host = TRY(resolve(desk.rpc, Kind::kHost, ask->host));
       TRY(desk.rpc.call_id("one.vm.deploy", {vm, host}));
-      return wait_if_wanted(desk, ask->wait, subject_of(vm), show_command(vm),
+      return wait_if_wanted(desk, ask->wait, subject_of_vm(vm), show_vm(vm),
                             look_at_vm(desk.rpc, vm, VmGoal::kRunning));
     };
   });
@@ -220,11 +220,11 @@ void add_recover(CLI::App& group, Command& chosen) {
 }
 
 void add_instantiate(CLI::App& group, Command& chosen) {
-  auto ask = std::make_shared<CreateAsk>();
+  auto ask = std::make_shared<NewVm>();
   CLI::App* verb = group.add_subcommand("instantiate", "Make a VM from it");
   verb->add_option("TEMPLATE", ask->source, "Id or name")->required();
   add_creation_options(*verb, *ask);
-  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });
+  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create_vm(desk, *ask); }; });
 }
 
 Result<ExitCode> create_template(Desk& desk, const std::string& file) {
@@ -236,7 +236,7 @@ Result<ExitCode> create_template(Desk& desk, const std::string& file) {
 }  // namespace
 
 void add_vm_commands(CLI::App& group, Command& chosen) {
-  add_create(group, chosen);
+  add_vm_create(group, chosen);
   for (const auto& row : kActions) add_action(group, row, chosen);
   add_deploy(group, chosen);
   add_recover(group, chosen);

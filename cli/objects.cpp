@@ -9,8 +9,7 @@
 namespace neph::cli {
 namespace {
 
-// Pool filter and ranges of states.md section 9.
-constexpr std::int64_t kFilterVisible = -2;
+// Ranges of states.md section 9.
 constexpr std::int64_t kNoRange = -1;
 constexpr std::int64_t kVmStatesButDone = -1;
 constexpr std::int64_t kEveryVm = -1;
@@ -76,10 +75,10 @@ const ObjectRow* find_by_program_name(std::string_view name) {
 Values visible_pool_arguments(const ObjectRow& row) {
   switch (row.pool_arguments) {
     case PoolArguments::kNone: return {};
-    case PoolArguments::kFilterAndRange: return {kFilterVisible, kNoRange, kNoRange};
-    case PoolArguments::kVmPool: return {kFilterVisible, kNoRange, kNoRange, kVmStatesButDone};
-    case PoolArguments::kSnapshotPool: return {kFilterVisible, kEveryVm};
-    case PoolArguments::kOwnList: return {kFilterVisible};
+    case PoolArguments::kFilterAndRange: return {kVisible, kNoRange, kNoRange};
+    case PoolArguments::kVmPool: return {kVisible, kNoRange, kNoRange, kVmStatesButDone};
+    case PoolArguments::kSnapshotPool: return {kVisible, kEveryVm};
+    case PoolArguments::kOwnList: return {kVisible};
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,11 @@
 
 /// The kinds of objects the command line knows, as one table: words, calls, columns.
 namespace neph::cli {
+
+// Filters of pool methods, and the cluster of a new object that names none, as OpenNebula has them.
+inline constexpr std::int64_t kMine = -3;
+inline constexpr std::int64_t kVisible = -2;
+inline constexpr std::int64_t kDefaultCluster = -1;
 
 enum class Kind {
   kVm, kImage, kTemplate, kHost, kDatastore, kNetwork, kUser, kGroup, kCluster, kSnapshot, kJob,

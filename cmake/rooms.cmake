@@ -25,9 +25,9 @@ function(neph_room name)
   foreach(file ${ROOM_WITHOUT})
     list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${file})
   endforeach()
-  # These repeat names (add_documents, CreateAsk ...), one file for each kind of object.
+  # These repeat names (id, vm ...), one file for some kinds of objects.
   set(alike ${sources})
-  list(FILTER alike INCLUDE REGEX "/methods/|/(commands|columns)_")
+  list(FILTER alike INCLUDE REGEX "/columns_")
   set_source_files_properties(${alike} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(sources)
     add_library(neph_${name} STATIC ${sources})

@@ -70,6 +70,19 @@ template <class Tag>
 [[nodiscard]] Result<void> need_create(Call& call, access::Resource resource);
 [[nodiscard]] Result<void> need_admin(Call& call);
 
+// What .needs() of a row takes.
+
+/// The right on the VM, for arguments with a field `vm`.
+template <access::Op op>
+inline constexpr auto on_vm = [](Call& call, const auto& ask) {
+  return need(call, op, ObjectKind::kVm, ask.vm);
+};
+template <access::Resource resource>
+inline constexpr auto may_create = [](Call& call, const auto&) {
+  return need_create(call, resource);
+};
+inline constexpr auto only_admins = [](Call& call, const auto&) { return need_admin(call); };
+
 /// The nine bits of a chmod's arguments, in reading order.
 template <class Chmod>
 [[nodiscard]] access::PermissionChange change_of(const Chmod& ask) {

@@ -6,9 +6,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kActionCode = 2048;
-constexpr int kInternalCode = 8192;
-
 struct BackUpVm {
   VmId vm;
   DatastoreId datastore;
@@ -22,10 +19,6 @@ struct RestoreVm {
   ImageId image;
   std::int64_t increment = -1;
   DiskId disk;
-};
-
-constexpr auto may_administer = [](Call& call, const auto& ask) {
-  return need(call, Op::kAdmin, ObjectKind::kVm, ask.vm);
 };
 
 Result<void> may_use_backup(Call& call, const RestoreVm& ask) {
@@ -63,7 +56,7 @@ void add_backup_methods(Registry<Call>& registry) {
           .writes()
           .args("vm", "datastore", "reset")
           .required(1)
-          .needs("ADMIN VM, USE DATASTORE", may_administer)
+          .needs("ADMIN VM, USE DATASTORE", on_vm<Op::kAdmin>)
           .legacy_code(Errc::kInvalid, kActionCode)
           .doc("Backs up all disks of a VM that runs or is powered off, at one instant, into an "
                "image of type BACKUP in a backup datastore; -1: that of the last backup. "
@@ -73,14 +66,14 @@ void add_backup_methods(Registry<Call>& registry) {
       method("one.vm.backupcancel", &cancel_backup)
           .writes()
           .args("vm")
-          .needs("ADMIN VM", may_administer)
+          .needs("ADMIN VM", on_vm<Op::kAdmin>)
           .legacy_code(Errc::kWrongState, kInternalCode)
           .doc("Gives up the backup of a VM; what has been copied is removed.")
           .answers("id of the VM"),
       method("one.vm.restore", &restore_vm)
           .writes()
           .args("vm", "image", "increment", "disk")
-          .needs("ADMIN VM", may_administer)
+          .needs("ADMIN VM", on_vm<Op::kAdmin>)
           .needs("USE IMAGE", &may_use_backup)
           .doc("Takes disks of a VM that is powered off back to a backup of it: one, or with -1 "
                "all that the backup has. There are no increments: -1 or 0. A disk with disk "

@@ -6,8 +6,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kInternalCode = 8192;
-
 struct ShowCluster {
   ClusterId cluster;
   bool decrypt = false;
@@ -45,10 +43,6 @@ template <Op op>
 constexpr auto on_cluster = [](Call& call, const auto& ask) {
   return need(call, op, ObjectKind::kCluster, ask.cluster);
 };
-
-Result<void> may_create_cluster(Call& call, const AllocateCluster&) {
-  return need_create(call, access::Resource::kCluster);
-}
 
 Result<void> may_move_host(Call& call, const HostInCluster& ask) {
   return need(call, Op::kAdmin, ObjectKind::kHost, ask.host);
@@ -128,12 +122,12 @@ Result<EscapedText> list_clusters(Call& call) {
   return list(call, ObjectKind::kCluster, "CLUSTER_POOL", {});
 }
 
-void add_changes(Registry<Call>& registry) {
+void add_cluster_changes(Registry<Call>& registry) {
   registry.add({
       method("one.cluster.allocate", &allocate_cluster)
           .writes()
           .args("name")
-          .needs("CREATE CLUSTER", &may_create_cluster)
+          .needs("CREATE CLUSTER", may_create<access::Resource::kCluster>)
           .doc("Makes a cluster with nothing in it.")
           .answers("id of the new cluster"),
       method("one.cluster.delete", &delete_cluster)
@@ -217,7 +211,7 @@ void add_networks(Registry<Call>& registry) {
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_cluster_documents(Registry<Call>& registry) {
   registry.add({
       method("one.cluster.info", &show_cluster)
           .reads()
@@ -237,10 +231,10 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_cluster_methods(Registry<Call>& registry) {
-  add_changes(registry);
+  add_cluster_changes(registry);
   add_members(registry);
   add_networks(registry);
-  add_documents(registry);
+  add_cluster_documents(registry);
 }
 
 }  // namespace neph::api

@@ -5,7 +5,6 @@ namespace {
 
 using access::Op;
 
-
 struct AllocateDatastore {
   std::string content;
   ClusterId cluster;
@@ -114,7 +113,7 @@ Result<EscapedText> list_datastores(Call& call) {
   return list(call, ObjectKind::kDatastore, "DATASTORE_POOL", {});
 }
 
-void add_life_cycle(Registry<Call>& registry) {
+void add_datastore_life_cycle(Registry<Call>& registry) {
   registry.add({
       method("one.datastore.allocate", &allocate_datastore)
           .writes()
@@ -139,7 +138,7 @@ void add_life_cycle(Registry<Call>& registry) {
   });
 }
 
-void add_changes(Registry<Call>& registry) {
+void add_datastore_changes(Registry<Call>& registry) {
   registry.add({
       method("one.datastore.update", &update_datastore)
           .writes()
@@ -171,7 +170,7 @@ void add_changes(Registry<Call>& registry) {
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_datastore_documents(Registry<Call>& registry) {
   registry.add({
       method("one.datastore.info", &show_datastore)
           .reads()
@@ -191,9 +190,9 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_datastore_methods(Registry<Call>& registry) {
-  add_life_cycle(registry);
-  add_changes(registry);
-  add_documents(registry);
+  add_datastore_life_cycle(registry);
+  add_datastore_changes(registry);
+  add_datastore_documents(registry);
 }
 
 }  // namespace neph::api

@@ -26,11 +26,8 @@ struct ListDocuments {
 };
 
 /// The right on the document, for arguments that have a field `document`.
-constexpr auto may_manage = [](Call& call, const auto& ask) {
+constexpr auto may_manage_document = [](Call& call, const auto& ask) {
   return need(call, Op::kManage, ObjectKind::kDocument, ask.document);
-};
-constexpr auto may_create = [](Call& call, const auto&) {
-  return need_create(call, access::Resource::kDocument);
 };
 
 Result<DocumentId> allocate_document(Call& call, const AllocateDocument& ask) {
@@ -57,7 +54,7 @@ Result<EscapedText> list_documents(Call& call, const ListDocuments& ask) {
   return list(call, ObjectKind::kDocument, "DOCUMENT_POOL", which);
 }
 
-OwnedKind owned() {
+OwnedKind owned_documents() {
   OwnedKind kind{"document", "DOCUMENT", ObjectKind::kDocument};
   kind.rename = [](Call& call, std::int64_t id, const std::string& name) {
     return site::rename_document(call.txn(), DocumentId{id}, name);
@@ -81,21 +78,21 @@ void add_document_methods(Registry<Call>& registry) {
       method("one.document.allocate", &allocate_document)
           .writes()
           .args("template", "type")
-          .needs("CREATE DOCUMENT", may_create)
+          .needs("CREATE DOCUMENT", may_create<access::Resource::kDocument>)
           .doc("Keeps a document of an application; its NAME must be there. FireEdge and OneFlow"
                " use types from 100 on.")
           .answers("id of the new document"),
       method("one.document.clone", &clone_document)
           .writes()
           .args("document", "name")
-          .needs("CREATE DOCUMENT", may_create)
-          .needs("MANAGE DOCUMENT", may_manage)
+          .needs("CREATE DOCUMENT", may_create<access::Resource::kDocument>)
+          .needs("MANAGE DOCUMENT", may_manage_document)
           .doc("Copies a document under a new name, for the caller.")
           .answers("id of the new document"),
       method("one.document.delete", &delete_document)
           .writes()
           .args("document")
-          .needs("MANAGE DOCUMENT", may_manage)
+          .needs("MANAGE DOCUMENT", may_manage_document)
           .doc("Removes a document.")
           .answers("the same id"),
       method("one.documentpool.info", &list_documents)
@@ -106,7 +103,7 @@ void add_document_methods(Registry<Call>& registry) {
                " negative. Filter, start and end as of one.templatepool.info.")
           .answers("DOCUMENT_POOL document"),
   });
-  add_owned_methods(registry, owned());
+  add_owned_methods(registry, owned_documents());
   add_lock_methods(registry, {"document", "DOCUMENT", ObjectKind::kDocument});
   add_info_method(registry, {"document", "DOCUMENT", ObjectKind::kDocument, "DOCUMENT"});
 }

@@ -36,13 +36,9 @@ struct ShowGroup {
 };
 
 /// ADMIN of the group, for arguments that have a field `group`.
-constexpr auto may_administer = [](Call& call, const auto& ask) {
+constexpr auto may_administer_group = [](Call& call, const auto& ask) {
   return need(call, Op::kAdmin, ObjectKind::kGroup, ask.group);
 };
-
-Result<void> may_create_group(Call& call, const AllocateGroup&) {
-  return need_create(call, access::Resource::kGroup);
-}
 
 Result<GroupId> allocate_group(Call& call, const AllocateGroup& ask) {
   const auto id = TRY(access::create_group(call.txn(), ask.name));
@@ -90,8 +86,6 @@ Result<EscapedText> show_default_quotas(Call& call) {
   return as_document(call.view().default_group_quotas);
 }
 
-constexpr auto may_set_defaults = [](Call& call, const auto&) { return need_admin(call); };
-
 Result<EscapedText> set_default_quotas(Call& call, const SetDefaultQuota& ask) {
   constexpr auto kKind = access::QuotaOwner::kGroup;
   CHECK_OK(access::set_default_quota(call.txn(), kKind, TRY(text::Template::parse(ask.content))));
@@ -113,19 +107,19 @@ Result<GroupId> remove_admin(Call& call, const AdminOfGroup& ask) {
   return ask.group;
 }
 
-void add_changes(Registry<Call>& registry) {
+void add_group_changes(Registry<Call>& registry) {
   registry.add({
       method("one.group.allocate", &allocate_group)
           .writes()
           .args("name")
-          .needs("CREATE GROUP", &may_create_group)
+          .needs("CREATE GROUP", may_create<access::Resource::kGroup>)
           .doc("Makes a group. It is put into VDC 0, whose ACL rules let its members use all hosts,"
                " networks and datastores; what they may create, further rules must say.")
           .answers("id of the new group"),
       method("one.group.delete", &delete_group)
           .writes()
           .args("group")
-          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN GROUP", may_administer_group)
           .doc("Deletes a group with its quotas and the ACL rules that name it. Groups 0 and 1 "
                "stay, and so does one that has members.")
           .answers("id of the group"),
@@ -133,20 +127,20 @@ void add_changes(Registry<Call>& registry) {
           .writes()
           .args("group", "template", "update_type")
           .required(2)
-          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN GROUP", may_administer_group)
           .doc("Changes the template of a group: update type 0 replaces it, 1 merges.")
           .answers("id of the group"),
       method("one.group.quota", &set_quota)
           .writes()
           .args("group", "template")
-          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN GROUP", may_administer_group)
           .doc("Sets limits for all members together, in the words of one.user.quota. Group 0 has "
                "none.")
           .answers("id of the group"),
       method("one.group.addadmin", &add_admin)
           .writes()
           .args("group", "user")
-          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN GROUP", may_administer_group)
           .needs("ADMIN USER", &may_administer_user)
           .doc("Lets a member manage the other members and what belongs to the group, by ACL "
                "rules.")
@@ -154,14 +148,14 @@ void add_changes(Registry<Call>& registry) {
       method("one.group.deladmin", &remove_admin)
           .writes()
           .args("group", "user")
-          .needs("ADMIN GROUP", may_administer)
+          .needs("ADMIN GROUP", may_administer_group)
           .needs("ADMIN USER", &may_administer_user)
           .doc("Makes an administrator of a group a member like the others.")
           .answers("id of the group"),
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_group_documents(Registry<Call>& registry) {
   registry.add({
       method("one.group.info", &show_group)
           .reads()
@@ -184,7 +178,7 @@ void add_documents(Registry<Call>& registry) {
       method("one.groupquota.update", &set_default_quotas)
           .writes()
           .args("template")
-          .needs("group 0", may_set_defaults)
+          .needs("group 0", only_admins)
           .doc("Sets the limits of groups that have none of their own, in the words of"
                " one.user.quota; -1 and -2 are no limit.")
           .answers("DEFAULT_GROUP_QUOTAS document"),
@@ -194,8 +188,8 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_group_methods(Registry<Call>& registry) {
-  add_changes(registry);
-  add_documents(registry);
+  add_group_changes(registry);
+  add_group_documents(registry);
 }
 
 }  // namespace neph::api

@@ -11,7 +11,6 @@ namespace {
 
 using access::Op;
 
-
 struct AllocateHook {
   std::string content;
 };
@@ -48,13 +47,9 @@ site::StateNumbers state_numbers() {
           &number_of<compute::LcmState>};
 }
 
-constexpr auto may_manage = [](Call& call, const auto& ask) {
+constexpr auto may_manage_hook = [](Call& call, const auto& ask) {
   return need(call, Op::kManage, ObjectKind::kHook, ask.hook);
 };
-constexpr auto may_create = [](Call& call, const auto&) {
-  return need_create(call, access::Resource::kHook);
-};
-constexpr auto is_admin = [](Call& call, const auto&) { return need_admin(call); };
 
 Result<HookId> allocate_hook(Call& call, const AllocateHook& ask) {
   return site::create_hook(call.txn(), call.services().hooks, state_numbers(),
@@ -84,7 +79,7 @@ Result<EscapedText> list_hooks(Call& call, const ListWindow& ask) {
   return list(call, ObjectKind::kHook, "HOOK_POOL", which);
 }
 
-OwnedKind owned() {
+OwnedKind owned_hooks() {
   OwnedKind kind{"hook", "HOOK", ObjectKind::kHook};
   kind.rename = [](Call& call, std::int64_t id, const std::string& name) {
     return site::rename_hook(call.txn(), HookId{id}, name);
@@ -103,7 +98,7 @@ void add_hook_methods(Registry<Call>& registry) {
       method("one.hook.allocate", &allocate_hook)
           .writes()
           .args("template")
-          .needs("CREATE HOOK, which only administrators have", may_create)
+          .needs("CREATE HOOK, which only administrators have", may_create<access::Resource::kHook>)
           .doc("Makes a hook: NAME, TYPE state with RESOURCE (VM, IMAGE, HOST), STATE and"
                " LCM_STATE, or TYPE api with CALL; COMMAND in HOOK_LOCATION, ARGUMENTS with"
                " $TEMPLATE or $API, ARGUMENTS_STDIN, TIMEOUT.")
@@ -111,20 +106,20 @@ void add_hook_methods(Registry<Call>& registry) {
       method("one.hook.delete", &delete_hook)
           .writes()
           .args("hook")
-          .needs("MANAGE HOOK", may_manage)
+          .needs("MANAGE HOOK", may_manage_hook)
           .doc("Deletes a hook with its log.")
           .answers("id of the hook"),
       method("one.hook.retry", &retry_execution)
           .writes()
           .args("hook", "execution")
-          .needs("MANAGE HOOK", may_manage)
+          .needs("MANAGE HOOK", may_manage_hook)
           .doc("Runs an execution of a hook again, with the arguments it had; the log gets another"
                " record.")
           .answers("id of the hook"),
       method("one.hooklog.info", &show_log)
           .writes()
           .args("from", "to", "hook", "code")
-          .needs("group 0", is_admin)
+          .needs("group 0", only_admins)
           .doc("Shows executions of hooks, the last thousand, between two times; -1 is no bound,"
                " and any hook. Code -1 shows the failed ones, 1 the successful ones, 0 both.")
           .answers("HOOKLOG document"),
@@ -137,7 +132,7 @@ void add_hook_methods(Registry<Call>& registry) {
                " one.templatepool.info; hooks are user 0's.")
           .answers("HOOK_POOL document"),
   });
-  add_owned_methods(registry, owned());
+  add_owned_methods(registry, owned_hooks());
   add_lock_methods(registry, {"hook", "HOOK", ObjectKind::kHook});
   add_info_method(registry, {"hook", "HOOK", ObjectKind::kHook, "HOOK"});
 }

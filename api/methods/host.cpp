@@ -5,7 +5,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kAllocateCode = 16384;
 constexpr ClusterId kDefaultCluster{0};
 
 /// OpenNebula 4.12 had the network driver in the place of the cluster, and the cluster behind it.
@@ -76,10 +75,6 @@ ClusterId cluster_of(const AllocateHost& ask) {
   return asked.is_set() ? asked : kDefaultCluster;
 }
 
-Result<void> may_create_host(Call& call, const AllocateHost&) {
-  return need_create(call, access::Resource::kHost);
-}
-
 Result<void> may_fill_cluster(Call& call, const AllocateHost& ask) {
   const auto cluster = cluster_of(ask);
   if (cluster == kDefaultCluster) return {};
@@ -142,13 +137,13 @@ Result<EscapedText> list_hosts(Call& call) {
   return list(call, ObjectKind::kHost, "HOST_POOL", {});
 }
 
-void add_changes(Registry<Call>& registry) {
+void add_host_changes(Registry<Call>& registry) {
   registry.add({
       method("one.host.allocate", &allocate_host)
           .writes()
           .args("name", "im_mad", "vm_mad", "cluster", "cluster_4_12")
           .required(4)
-          .needs("CREATE HOST", &may_create_host)
+          .needs("CREATE HOST", may_create<access::Resource::kHost>)
           .needs("ADMIN CLUSTER unless it is the default one", &may_fill_cluster)
           .legacy_code(Errc::kConflict, kAllocateCode)
           .doc("Adds a host. Cluster -1 is the default one. With the five parameters of OpenNebula "
@@ -199,7 +194,7 @@ void add_changes(Registry<Call>& registry) {
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_host_documents(Registry<Call>& registry) {
   registry.add({
       method("one.host.info", &show_host)
           .reads()
@@ -219,8 +214,8 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_host_methods(Registry<Call>& registry) {
-  add_changes(registry);
-  add_documents(registry);
+  add_host_changes(registry);
+  add_host_documents(registry);
 }
 
 }  // namespace neph::api

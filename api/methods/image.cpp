@@ -10,10 +10,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kActionCode = 2048;
-constexpr int kInternalCode = 8192;
-constexpr int kAllocateCode = 16384;
-
 struct AllocateImage {
   std::string content;
   DatastoreId datastore;
@@ -85,7 +81,7 @@ constexpr auto on_image = [](Call& call, const auto& ask) {
 
 /// The service looks at the datastore itself; asking here first says so before the template is
 /// read.
-Result<void> may_allocate(Call& call, const AllocateImage& ask) {
+Result<void> may_allocate_image(Call& call, const AllocateImage& ask) {
   CHECK_OK(need_create(call, access::Resource::kImage));
   return need(call, Op::kUse, ObjectKind::kDatastore, ask.datastore);
 }
@@ -158,7 +154,7 @@ Result<ImageId> chtype_image(Call& call, const ChtypeImage& ask) {
   return ask.image;
 }
 
-Result<void> may_chmod(Call& call, const ChmodImage& ask) {
+Result<void> may_chmod_image(Call& call, const ChmodImage& ask) {
   const auto image = TRY(datastore::find_image(call.txn(), ask.image));
   const auto right = access::right_needed(image.permissions, change_of(ask));
   return need(call, right, ObjectKind::kImage, ask.image);
@@ -171,7 +167,7 @@ Result<ImageId> chmod_image(Call& call, const ChmodImage& ask) {
   return ask.image;
 }
 
-Result<void> may_chown(Call& call, const ChownImage& ask) {
+Result<void> may_chown_image(Call& call, const ChownImage& ask) {
   return need_chown(call, ObjectKind::kImage, ask.image.value, ask.user, ask.group);
 }
 
@@ -205,7 +201,7 @@ void add_making(Registry<Call>& registry) {
           .writes()
           .args("template", "datastore", "skip_capacity_check")
           .required(2)
-          .needs("CREATE IMAGE, USE DATASTORE", &may_allocate)
+          .needs("CREATE IMAGE, USE DATASTORE", &may_allocate_image)
           .legacy_code(Errc::kExhausted, kInternalCode)
           .doc("Makes an image of a file (PATH), an empty disk (SIZE), or a file that is there "
                "already (SOURCE, administrators only). Answers at once; the image is LOCKED "
@@ -287,13 +283,13 @@ void add_changing(Registry<Call>& registry) {
           .writes()
           .args("image", "owner_u", "owner_m", "owner_a", "group_u", "group_m", "group_a",
                 "other_u", "other_m", "other_a")
-          .needs("MANAGE IMAGE, for the bits *_a ADMIN IMAGE", &may_chmod)
+          .needs("MANAGE IMAGE, for the bits *_a ADMIN IMAGE", &may_chmod_image)
           .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set.")
           .answers("id of the image"),
       method("one.image.chown", &chown_image)
           .writes()
           .args("image", "user", "group")
-          .needs("MANAGE IMAGE, MANAGE of another USER, USE of another GROUP", &may_chown)
+          .needs("MANAGE IMAGE, MANAGE of another USER, USE of another GROUP", &may_chown_image)
           .doc("Gives an image that nobody uses to another user, another group, or both; -1 "
                "keeps.")
           .answers("id of the image"),
@@ -325,7 +321,7 @@ void add_snapshots(Registry<Call>& registry) {
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_image_documents(Registry<Call>& registry) {
   registry.add({
       method("one.image.info", &show_image)
           .reads()
@@ -350,7 +346,7 @@ void add_image_methods(Registry<Call>& registry) {
   add_making(registry);
   add_changing(registry);
   add_snapshots(registry);
-  add_documents(registry);
+  add_image_documents(registry);
 }
 
 }  // namespace neph::api

@@ -29,7 +29,7 @@ Error denied(std::string_view op, JobId job) {
 
 // Rights.
 
-Result<void> may_see(Call& call, const OnJob& ask) {
+Result<void> may_see_job(Call& call, const OnJob& ask) {
   const auto entry = TRY(call.view().find(ObjectKind::kJob, ask.job.value));
   if (view::may_see_job(call.view(), call.actor(), *entry)) return {};
   return tl::unexpected(denied("USE", ask.job));
@@ -38,13 +38,13 @@ Result<void> may_see(Call& call, const OnJob& ask) {
 bool is_of_snapshot(const Job& job) { return job.kind.starts_with("snapshot."); }
 
 /// What belongs to a snapshot is for those who may decide about it: its owner, the VM's owner.
-bool may_decide(Call& call, const Job& job) {
+bool may_decide_on_job(Call& call, const Job& job) {
   if (job.owner == call.actor().user) return true;
   const auto vm = compute::find_vm(call.txn(), job.vm);
   return vm && vm->owner == call.actor().user;
 }
 
-bool may_manage(Call& call, const Job& job) {
+bool may_manage_job(Call& call, const Job& job) {
   using access::Op;
   if (job.vm.is_set() && need(call, Op::kManage, ObjectKind::kVm, job.vm)) return true;
   return job.image.is_set() && need(call, Op::kManage, ObjectKind::kImage, job.image);
@@ -53,7 +53,7 @@ bool may_manage(Call& call, const Job& job) {
 Result<void> may_cancel(Call& call, const OnJob& ask) {
   const Job job = TRY(jobs::find(call.txn(), ask.job));
   if (call.actor().is_admin() || job.owner == call.actor().user) return {};
-  if (is_of_snapshot(job) ? may_decide(call, job) : may_manage(call, job)) return {};
+  if (is_of_snapshot(job) ? may_decide_on_job(call, job) : may_manage_job(call, job)) return {};
   return tl::unexpected(denied("MANAGE", ask.job));
 }
 
@@ -61,7 +61,7 @@ Result<void> may_cancel(Call& call, const OnJob& ask) {
 Result<void> may_retry(Call& call, const OnJob& ask) {
   const Job job = TRY(jobs::find(call.txn(), ask.job));
   if (call.actor().is_admin()) return {};
-  if (is_of_snapshot(job) ? may_decide(call, job) : may_manage(call, job)) return {};
+  if (is_of_snapshot(job) ? may_decide_on_job(call, job) : may_manage_job(call, job)) return {};
   return tl::unexpected(denied("MANAGE", ask.job));
 }
 
@@ -136,7 +136,7 @@ void add_views(Registry<Call>& registry) {
   registry.add({method("neph.job.info", &show_job)
                     .reads()
                     .args("job")
-                    .needs("owner, MANAGE of its VM or image, or administrator", &may_see)
+                    .needs("owner, MANAGE of its VM or image, or administrator", &may_see_job)
                     .doc("Shows a job: what it does, its step, progress, why it waits, and its "
                          "log.")
                     .answers("JOB document"),

@@ -7,8 +7,6 @@ namespace {
 using access::Op;
 using compute::ScheduledActionId;
 
-constexpr int kActionCode = 2048;
-
 struct AddSchedule {
   VmId vm;
   std::string content;
@@ -21,10 +19,6 @@ struct UpdateSchedule {
 struct DeleteSchedule {
   VmId vm;
   ScheduledActionId action;
-};
-
-constexpr auto may_manage = [](Call& call, const auto& ask) {
-  return need(call, Op::kManage, ObjectKind::kVm, ask.vm);
 };
 
 Result<ScheduledActionId> add_one(Call& call, const AddSchedule& ask) {
@@ -49,7 +43,7 @@ void add_schedule_methods(Registry<Call>& registry) {
       method("one.vm.schedadd", &add_one)
           .writes()
           .args("vm", "template")
-          .needs("MANAGE VM", may_manage)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
           .legacy_code(Errc::kInvalid, kActionCode)
           .doc("Schedules an action: SCHED_ACTION=[ACTION, ARGS, TIME, REPEAT, DAYS, END_TYPE, "
                "END_VALUE]. ARGS: of backup DATASTORE_ID, of snapshot-create NAME, of "
@@ -60,7 +54,7 @@ void add_schedule_methods(Registry<Call>& registry) {
       method("one.vm.schedupdate", &update_one)
           .writes()
           .args("vm", "action", "template")
-          .needs("MANAGE VM", may_manage)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
           .legacy_code(Errc::kInvalid, kActionCode)
           .doc("Changes what SCHED_ACTION says of a scheduled action, and sets it up again where "
                "it was over.")
@@ -68,7 +62,7 @@ void add_schedule_methods(Registry<Call>& registry) {
       method("one.vm.scheddelete", &delete_one)
           .writes()
           .args("vm", "action")
-          .needs("MANAGE VM", may_manage)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
           .legacy_code(Errc::kInvalid, kActionCode)
           .doc("Forgets a scheduled action.")
           .answers("id of the VM"),

@@ -16,10 +16,6 @@ using datastore::Fires;
 using hypervisor_driver::Quiesce;
 using snapshots::Kind;
 
-constexpr int kActionCode = 2048;
-constexpr int kInternalCode = 8192;
-constexpr int kAllocateCode = 16384;
-
 struct CreateSnapshot {
   VmId vm;
   std::string disks;
@@ -133,10 +129,6 @@ Result<snapshots::Request> read_request(const CreateSnapshot& ask) {
 
 // Rights.
 
-constexpr auto may_manage_vm = [](Call& call, const auto& ask) {
-  return need(call, access::Op::kManage, ObjectKind::kVm, ask.vm);
-};
-
 /// Its own owner, the owner of the VM whose disk it keeps, and administrators.
 constexpr auto may_decide = [](Call& call, const auto& ask) -> Result<void> {
   const auto snapshot = TRY(snapshots::find_snapshot(call.txn(), ask.snapshot));
@@ -147,7 +139,7 @@ constexpr auto may_decide = [](Call& call, const auto& ask) -> Result<void> {
   return fail(Errc::kDenied, "Not authorized to perform MANAGE SNAPSHOT [{}].", ask.snapshot);
 };
 
-Result<void> may_see(Call& call, const OnSnapshot& ask) {
+Result<void> may_see_snapshot(Call& call, const OnSnapshot& ask) {
   const auto found = call.view().find(ObjectKind::kSnapshot, ask.snapshot.value);
   if (!found) return fail(Errc::kNotFound, "Error getting snapshot [{}].", ask.snapshot);
   // The entry's subject is the snapshot's owner with the number of its VM.
@@ -226,7 +218,7 @@ void add_own_methods(Registry<Call>& registry) {
                     .writes()
                     .args("vm", "disks", "name", "options")
                     .required(3)
-                    .needs("MANAGE VM", may_manage_vm)
+                    .needs("MANAGE VM", on_vm<access::Op::kManage>)
                     .doc("Makes images of disks of a VM, all at one instant: \"0\" or \"0,1\". "
                          "Several images are named NAME-disk<n>. Options: KIND = HOT or DEFERRED, "
                          "WHEN = FIRST_STOP or END, QUIESCE = REQUIRE, TRY or NEVER, "
@@ -243,7 +235,7 @@ void add_own_methods(Registry<Call>& registry) {
                 method("neph.snapshot.info", &show_snapshot)
                     .reads()
                     .args("snapshot")
-                    .needs("owner of it or of the VM, or administrator", &may_see)
+                    .needs("owner of it or of the VM, or administrator", &may_see_snapshot)
                     .doc("Shows a snapshot: phase, grade, instants, progress, why it waits.")
                     .answers("SNAPSHOT document")});
 }
@@ -283,7 +275,7 @@ void add_saves(Registry<Call>& registry) {
                     .writes()
                     .args("vm", "disk", "name", "type", "hot", "clone_template")
                     .required(4)
-                    .needs("MANAGE VM", may_manage_vm)
+                    .needs("MANAGE VM", on_vm<access::Op::kManage>)
                     .legacy_code(Errc::kWrongState, kActionCode)
                     .legacy_code(Errc::kInvalid, kActionCode)
                     .legacy_code(Errc::kConflict, kAllocateCode)
@@ -294,7 +286,7 @@ void add_saves(Registry<Call>& registry) {
                     .writes()
                     .args("vm", "disk", "name", "type", "snapshot")
                     .required(4)
-                    .needs("MANAGE VM", may_manage_vm)
+                    .needs("MANAGE VM", on_vm<access::Op::kManage>)
                     .legacy_code(Errc::kWrongState, kInternalCode)
                     .legacy_code(Errc::kInvalid, kInternalCode)
                     .legacy_code(Errc::kConflict, kAllocateCode)

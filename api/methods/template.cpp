@@ -8,9 +8,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kInternalCode = 8192;
-constexpr int kAllocateCode = 16384;
-
 struct AllocateTemplate {
   std::string content;
 };
@@ -68,10 +65,6 @@ constexpr auto on_template = [](Call& call, const auto& ask) {
   return need(call, op, ObjectKind::kTemplate, ask.vm_template);
 };
 
-Result<void> may_create_template(Call& call, const AllocateTemplate&) {
-  return need_create(call, access::Resource::kTemplate);
-}
-
 Result<TemplateId> allocate_template(Call& call, const AllocateTemplate& ask) {
   const auto content = TRY(text::Template::parse(ask.content));
   return compute::create_template(call.txn(), call.actor(), call.services().vms.settings(),
@@ -90,20 +83,12 @@ Result<TemplateId> delete_template(Call& call, const DeleteTemplate& ask) {
   return ask.vm_template;
 }
 
-Result<void> may_create_clone(Call& call, const CloneTemplate&) {
-  return need_create(call, access::Resource::kTemplate);
-}
-
 Result<TemplateId> clone_template(Call& call, const CloneTemplate& ask) {
   if (ask.clones_images) {
     return compute::clone_with_images(call.txn(), call.actor(), call.services().images,
                                       {.source = ask.vm_template, .name = ask.name, .extra = {}});
   }
   return compute::clone_template(call.txn(), call.actor(), ask.vm_template, ask.name);
-}
-
-Result<void> may_create_vm(Call& call, const InstantiateTemplate&) {
-  return need_create(call, access::Resource::kVm);
 }
 
 /// A persistent VM has a template of its own, with persistent copies of all images.
@@ -145,7 +130,7 @@ Result<TemplateId> rename_template(Call& call, const RenameTemplate& ask) {
   return ask.vm_template;
 }
 
-Result<void> may_chmod(Call& call, const ChmodTemplate& ask) {
+Result<void> may_chmod_template(Call& call, const ChmodTemplate& ask) {
   const auto found = TRY(compute::find_template(call.txn(), ask.vm_template));
   const auto right = access::right_needed(found.permissions, change_of(ask));
   return need(call, right, ObjectKind::kTemplate, ask.vm_template);
@@ -172,7 +157,7 @@ Result<TemplateId> chmod_template(Call& call, const ChmodTemplate& ask) {
   return ask.vm_template;
 }
 
-Result<void> may_chown(Call& call, const ChownTemplate& ask) {
+Result<void> may_chown_template(Call& call, const ChownTemplate& ask) {
   return need_chown(call, ObjectKind::kTemplate, ask.vm_template.value, ask.user, ask.group);
 }
 
@@ -193,19 +178,19 @@ Result<EscapedText> list_templates(Call& call, const ListTemplates& ask) {
   return list(call, ObjectKind::kTemplate, "VMTEMPLATE_POOL", which);
 }
 
-void add_life_cycle(Registry<Call>& registry) {
+void add_template_life_cycle(Registry<Call>& registry) {
   registry.add({
       method("one.template.allocate", &allocate_template)
           .writes()
           .args("template")
-          .needs("CREATE TEMPLATE", &may_create_template)
+          .needs("CREATE TEMPLATE", may_create<access::Resource::kTemplate>)
           .doc("Keeps a VM template; its NAME must be there.")
           .answers("id of the new template"),
       method("one.template.clone", &clone_template)
           .writes()
           .args("template", "name", "clone_images")
           .required(2)
-          .needs("CREATE TEMPLATE", &may_create_clone)
+          .needs("CREATE TEMPLATE", may_create<access::Resource::kTemplate>)
           .needs("USE TEMPLATE", on_template<Op::kUse>)
           .doc("Copies a template under a new name, for the caller. Its disks go on naming the "
                "same images, unless these are cloned with it, as <name>-disk-<number>.")
@@ -222,7 +207,7 @@ void add_life_cycle(Registry<Call>& registry) {
           .args("template", "name", "hold", "extra_template", "persistent")
           .required(2)
           .needs("USE TEMPLATE", on_template<Op::kUse>)
-          .needs("CREATE VM", &may_create_vm)
+          .needs("CREATE VM", may_create<access::Resource::kVm>)
           .legacy_code(Errc::kConflict, kAllocateCode)
           .legacy_code(Errc::kWrongState, kAllocateCode)
           .legacy_code(Errc::kExhausted, kAllocateCode)
@@ -233,7 +218,7 @@ void add_life_cycle(Registry<Call>& registry) {
   });
 }
 
-void add_attributes(Registry<Call>& registry) {
+void add_template_attributes(Registry<Call>& registry) {
   registry.add({
       method("one.template.update", &update_template)
           .writes()
@@ -253,21 +238,22 @@ void add_attributes(Registry<Call>& registry) {
           .args("template", "owner_u", "owner_m", "owner_a", "group_u", "group_m", "group_a",
                 "other_u", "other_m", "other_a", "recursive")
           .required(10)
-          .needs("MANAGE TEMPLATE, for the bits *_a ADMIN TEMPLATE", &may_chmod)
+          .needs("MANAGE TEMPLATE, for the bits *_a ADMIN TEMPLATE", &may_chmod_template)
           .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set. Recursive: of the "
                "images of its disks, too.")
           .answers("id of the template"),
       method("one.template.chown", &chown_template)
           .writes()
           .args("template", "user", "group")
-          .needs("MANAGE TEMPLATE, MANAGE of another USER, USE of another GROUP", &may_chown)
+          .needs("MANAGE TEMPLATE, MANAGE of another USER, USE of another GROUP",
+                 &may_chown_template)
           .legacy_code(Errc::kConflict, kInternalCode)
           .doc("Gives a template to another user, another group, or both; -1 keeps.")
           .answers("id of the template"),
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_template_documents(Registry<Call>& registry) {
   registry.add({
       method("one.template.info", &show_template)
           .reads()
@@ -292,9 +278,9 @@ void add_documents(Registry<Call>& registry) {
 
 void add_template_methods(Registry<Call>& registry) {
   add_lock_methods(registry, {"template", "TEMPLATE", ObjectKind::kTemplate});
-  add_life_cycle(registry);
-  add_attributes(registry);
-  add_documents(registry);
+  add_template_life_cycle(registry);
+  add_template_attributes(registry);
+  add_template_documents(registry);
 }
 
 }  // namespace neph::api

@@ -9,7 +9,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kActionCode = 2048;
 constexpr int kRpcApiCode = 4096;
 
 struct AllocateUser {
@@ -40,10 +39,10 @@ struct UpdateUser {
   std::string content;
   std::int64_t update_type = 0;
 };
-struct SetDefaultQuota {
+struct SetDefaultUserQuota {
   std::string content;
 };
-struct SetQuota {
+struct SetUserQuota {
   UserId user;
   std::string content;
 };
@@ -68,10 +67,6 @@ constexpr auto on_user = [](Call& call, const auto& ask) {
 };
 
 // Users come and go.
-
-Result<void> may_create_user(Call& call, const AllocateUser&) {
-  return need_create(call, access::Resource::kUser);
-}
 
 Result<void> may_manage_groups(Call& call, const AllocateUser& ask) {
   for (const auto group : ask.groups)
@@ -145,7 +140,7 @@ Result<UserId> update_user(Call& call, const UpdateUser& ask) {
   return ask.user;
 }
 
-Result<UserId> set_quota(Call& call, const SetQuota& ask) {
+Result<UserId> set_user_quota(Call& call, const SetUserQuota& ask) {
   const auto limits = TRY(text::Template::parse(ask.content));
   CHECK_OK(access::set_quota(call.txn(), access::QuotaOwner::kUser, ask.user.value, limits));
   return ask.user;
@@ -190,13 +185,11 @@ Result<EscapedText> list_users(Call& call) {
   return list(call, ObjectKind::kUser, "USER_POOL", {});
 }
 
-Result<EscapedText> show_default_quotas(Call& call) {
+Result<EscapedText> show_default_user_quotas(Call& call) {
   return as_document(call.view().default_user_quotas);
 }
 
-constexpr auto may_set_defaults = [](Call& call, const auto&) { return need_admin(call); };
-
-Result<EscapedText> set_default_quotas(Call& call, const SetDefaultQuota& ask) {
+Result<EscapedText> set_default_user_quotas(Call& call, const SetDefaultUserQuota& ask) {
   constexpr auto kKind = access::QuotaOwner::kUser;
   CHECK_OK(access::set_default_quota(call.txn(), kKind, TRY(text::Template::parse(ask.content))));
   return as_document(view::default_quotas_document(
@@ -209,7 +202,7 @@ void add_accounts(Registry<Call>& registry) {
           .writes()
           .args("name", "password", "driver", "groups")
           .required(3)
-          .needs("CREATE USER", &may_create_user)
+          .needs("CREATE USER", may_create<access::Resource::kUser>)
           .needs("MANAGE of each GROUP named", &may_manage_groups)
           .doc("Makes a user. An empty driver is core, whose password is kept as an argon2id hash. "
                "The first group is the primary one; without groups it is \"users\" when the "
@@ -258,7 +251,7 @@ void add_accounts(Registry<Call>& registry) {
   });
 }
 
-void add_attributes(Registry<Call>& registry) {
+void add_user_attributes(Registry<Call>& registry) {
   registry.add({
       method("one.user.update", &update_user)
           .writes()
@@ -268,7 +261,7 @@ void add_attributes(Registry<Call>& registry) {
           .doc("Changes the template of a user: update type 0 replaces it, 1 merges. UMASK in it "
                "masks the permissions of what the user makes.")
           .answers("id of the user"),
-      method("one.user.quota", &set_quota)
+      method("one.user.quota", &set_user_quota)
           .writes()
           .args("user", "template")
           .needs("ADMIN USER", on_user<Op::kAdmin>)
@@ -307,7 +300,7 @@ void add_groups(Registry<Call>& registry) {
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_user_documents(Registry<Call>& registry) {
   registry.add({
       method("one.user.info", &show_user)
           .reads()
@@ -322,15 +315,15 @@ void add_documents(Registry<Call>& registry) {
           .for_anyone()
           .doc("Lists the users the caller may use: oneself, for administrators all.")
           .answers("USER_POOL document"),
-      method("one.userquota.info", &show_default_quotas)
+      method("one.userquota.info", &show_default_user_quotas)
           .reads()
           .for_anyone()
           .doc("Shows the limits of users that have none of their own.")
           .answers("DEFAULT_USER_QUOTAS document"),
-      method("one.userquota.update", &set_default_quotas)
+      method("one.userquota.update", &set_default_user_quotas)
           .writes()
           .args("template")
-          .needs("group 0", may_set_defaults)
+          .needs("group 0", only_admins)
           .doc("Sets the limits of users that have none of their own, in the words of "
                "one.user.quota; -1 and -2 are no limit.")
           .answers("DEFAULT_USER_QUOTAS document"),
@@ -341,9 +334,9 @@ void add_documents(Registry<Call>& registry) {
 
 void add_user_methods(Registry<Call>& registry) {
   add_accounts(registry);
-  add_attributes(registry);
+  add_user_attributes(registry);
   add_groups(registry);
-  add_documents(registry);
+  add_user_documents(registry);
 }
 
 }  // namespace neph::api

@@ -38,13 +38,10 @@ constexpr ResourceRow kResources[] = {
     {VdcKind::kNetwork, "vnet", "ADMIN NET", ObjectKind::kNetwork},
 };
 
-constexpr auto may_administer = [](Call& call, const auto& ask) {
+constexpr auto may_administer_vdc = [](Call& call, const auto& ask) {
   return need(call, Op::kAdmin, ObjectKind::kVdc, ask.vdc);
 };
-constexpr auto may_create = [](Call& call, const auto&) {
-  return need_create(call, access::Resource::kVdc);
-};
-Result<void> may_administer_group(Call& call, const GroupOfVdc& ask) {
+Result<void> may_administer_group_of_vdc(Call& call, const GroupOfVdc& ask) {
   return need(call, Op::kAdmin, ObjectKind::kGroup, ask.group);
 }
 Result<void> may_administer_zone(Call& call, const ResourceOfVdc& ask) {
@@ -65,12 +62,12 @@ Result<VdcId> delete_vdc(Call& call, const DeleteVdc& ask) {
   return ask.vdc;
 }
 
-Result<VdcId> add_group(Call& call, const GroupOfVdc& ask) {
+Result<VdcId> add_group_to_vdc(Call& call, const GroupOfVdc& ask) {
   CHECK_OK(site::add_group(call.txn(), call.services().vdc_rights, ask.vdc, ask.group));
   return ask.vdc;
 }
 
-Result<VdcId> remove_group(Call& call, const GroupOfVdc& ask) {
+Result<VdcId> remove_group_from_vdc(Call& call, const GroupOfVdc& ask) {
   CHECK_OK(site::remove_group(call.txn(), call.services().vdc_rights, ask.vdc, ask.group));
   return ask.vdc;
 }
@@ -97,7 +94,7 @@ MethodBuilder<Call, ResourceOfVdc, VdcId> resource_row(const char* verb, const R
                                                   run};
   return built.writes()
       .args("vdc", "zone", row.name)
-      .needs("ADMIN VDC", may_administer)
+      .needs("ADMIN VDC", may_administer_vdc)
       .needs("ADMIN ZONE", &may_administer_zone)
       .needs(row.right, needs)
       .answers("id of the VDC");
@@ -116,7 +113,7 @@ void add_resource_methods(Registry<Call>& registry) {
   }
 }
 
-OwnedKind owned() {
+OwnedKind owned_vdcs() {
   OwnedKind kind{"vdc", "VDC", ObjectKind::kVdc};
   kind.rename = [](Call& call, std::int64_t id, const std::string& name) {
     return site::rename_vdc(call.txn(), VdcId{id}, name);
@@ -134,28 +131,28 @@ void add_vdc_methods(Registry<Call>& registry) {
       method("one.vdc.allocate", &allocate_vdc)
           .writes()
           .args("template")
-          .needs("CREATE VDC", may_create)
+          .needs("CREATE VDC", may_create<access::Resource::kVdc>)
           .doc("Makes a virtual data center: groups, and what they may use. NAME must be there.")
           .answers("id of the new VDC"),
       method("one.vdc.delete", &delete_vdc)
           .writes()
           .args("vdc")
-          .needs("ADMIN VDC", may_administer)
+          .needs("ADMIN VDC", may_administer_vdc)
           .doc("Deletes a VDC with the ACL rules that no other VDC needs. VDC 0, which new groups"
                " are put into, stays.")
           .answers("id of the VDC"),
-      method("one.vdc.addgroup", &add_group)
+      method("one.vdc.addgroup", &add_group_to_vdc)
           .writes()
           .args("vdc", "group")
-          .needs("ADMIN VDC", may_administer)
-          .needs("ADMIN GROUP", &may_administer_group)
+          .needs("ADMIN VDC", may_administer_vdc)
+          .needs("ADMIN GROUP", &may_administer_group_of_vdc)
           .doc("Puts a group into a VDC: ACL rules let it use what is in it.")
           .answers("id of the VDC"),
-      method("one.vdc.delgroup", &remove_group)
+      method("one.vdc.delgroup", &remove_group_from_vdc)
           .writes()
           .args("vdc", "group")
-          .needs("ADMIN VDC", may_administer)
-          .needs("ADMIN GROUP", &may_administer_group)
+          .needs("ADMIN VDC", may_administer_vdc)
+          .needs("ADMIN GROUP", &may_administer_group_of_vdc)
           .doc("Takes a group out of a VDC, with the ACL rules that no other VDC needs.")
           .answers("id of the VDC"),
       method("one.vdcpool.info", &list_vdcs)
@@ -165,7 +162,7 @@ void add_vdc_methods(Registry<Call>& registry) {
           .answers("VDC_POOL document"),
   });
   add_resource_methods(registry);
-  add_owned_methods(registry, owned());
+  add_owned_methods(registry, owned_vdcs());
   add_info_method(registry, {"vdc", "VDC", ObjectKind::kVdc, "VDC"});
 }
 

@@ -9,9 +9,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kActionCode = 2048;
-constexpr int kInternalCode = 8192;
-
 struct AllocateVm {
   std::string content;
   bool is_held = false;
@@ -63,17 +60,7 @@ struct ListVms {
   std::string query;
 };
 
-/// The right on the VM itself, for arguments that have a field `vm`.
-template <Op op>
-constexpr auto on_vm = [](Call& call, const auto& ask) {
-  return need(call, op, ObjectKind::kVm, ask.vm);
-};
-
 // Allocation and placement.
-
-Result<void> may_create_vm(Call& call, const AllocateVm&) {
-  return need_create(call, access::Resource::kVm);
-}
 
 Result<VmId> allocate_vm(Call& call, const AllocateVm& ask) {
   compute::NewVmAsk fresh;
@@ -170,7 +157,7 @@ Result<VmId> rename_vm(Call& call, const RenameVm& ask) {
   return ask.vm;
 }
 
-Result<void> may_chmod(Call& call, const ChmodVm& ask) {
+Result<void> may_chmod_vm(Call& call, const ChmodVm& ask) {
   const auto vm = TRY(compute::find_vm(call.txn(), ask.vm));
   const auto right = access::right_needed(vm.permissions, change_of(ask));
   return need(call, right, ObjectKind::kVm, ask.vm);
@@ -183,7 +170,7 @@ Result<VmId> chmod_vm(Call& call, const ChmodVm& ask) {
   return ask.vm;
 }
 
-Result<void> may_chown(Call& call, const ChownVm& ask) {
+Result<void> may_chown_vm(Call& call, const ChownVm& ask) {
   return need_chown(call, ObjectKind::kVm, ask.vm.value, ask.user, ask.group);
 }
 
@@ -209,13 +196,13 @@ Result<EscapedText> list_vms_in_full(Call& call, const ListVms& ask) {
   return list_pool(call, ask, true);
 }
 
-void add_life_cycle(Registry<Call>& registry) {
+void add_vm_life_cycle(Registry<Call>& registry) {
   registry.add({
       method("one.vm.allocate", &allocate_vm)
           .writes()
           .args("template", "hold")
           .required(1)
-          .needs("CREATE VM", &may_create_vm)
+          .needs("CREATE VM", may_create<access::Resource::kVm>)
           .legacy_code(Errc::kWrongState, kInternalCode)
           .legacy_code(Errc::kExhausted, kInternalCode)
           .doc("Makes a VM from a template; also needs USE of its images.")
@@ -248,7 +235,7 @@ void add_life_cycle(Registry<Call>& registry) {
   });
 }
 
-void add_attributes(Registry<Call>& registry) {
+void add_vm_attributes(Registry<Call>& registry) {
   registry.add({
       method("one.vm.update", &update_vm)
           .writes()
@@ -267,19 +254,19 @@ void add_attributes(Registry<Call>& registry) {
           .writes()
           .args("vm", "owner_u", "owner_m", "owner_a", "group_u", "group_m", "group_a", "other_u",
                 "other_m", "other_a")
-          .needs("MANAGE VM, for the bits *_a ADMIN VM", &may_chmod)
+          .needs("MANAGE VM, for the bits *_a ADMIN VM", &may_chmod_vm)
           .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set.")
           .answers("id of the VM"),
       method("one.vm.chown", &chown_vm)
           .writes()
           .args("vm", "user", "group")
-          .needs("MANAGE VM, MANAGE of another USER, USE of another GROUP", &may_chown)
+          .needs("MANAGE VM, MANAGE of another USER, USE of another GROUP", &may_chown_vm)
           .doc("Gives a VM to another user, another group, or both; -1 keeps.")
           .answers("id of the VM"),
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_vm_documents(Registry<Call>& registry) {
   registry.add({
       method("one.vm.info", &show_vm)
           .reads()
@@ -313,9 +300,9 @@ void add_documents(Registry<Call>& registry) {
 
 void add_vm_methods(Registry<Call>& registry) {
   add_lock_methods(registry, {"vm", "VM", ObjectKind::kVm});
-  add_life_cycle(registry);
-  add_attributes(registry);
-  add_documents(registry);
+  add_vm_life_cycle(registry);
+  add_vm_attributes(registry);
+  add_vm_documents(registry);
 }
 
 }  // namespace neph::api

@@ -8,8 +8,6 @@ namespace {
 
 using access::Op;
 
-constexpr int kInternalCode = 8192;
-
 struct ChangeVm {
   VmId vm;
   std::string content;
@@ -27,7 +25,7 @@ struct OnNic {
   VmId vm;
   NicId nic;
 };
-struct OnGroup {
+struct OnGroupOfNic {
   VmId vm;
   NicId nic;
   SecurityGroupId group;
@@ -81,11 +79,6 @@ struct CreateSystemSnapshot {
 struct OnSystemSnapshot {
   VmId vm;
   std::int64_t snapshot = -1;
-};
-
-template <Op op>
-constexpr auto on_vm = [](Call& call, const auto& ask) {
-  return need(call, op, ObjectKind::kVm, ask.vm);
 };
 
 /// A persistent disk is its image.
@@ -184,16 +177,16 @@ Result<VmId> update_nic(Call& call, const UpdateNic& ask) {
   return ask.vm;
 }
 
-Result<void> may_use_group(Call& call, const OnGroup& ask) {
+Result<void> may_use_group(Call& call, const OnGroupOfNic& ask) {
   return need(call, Op::kUse, ObjectKind::kSecurityGroup, ask.group);
 }
 
-Result<VmId> attach_group(Call& call, const OnGroup& ask) {
+Result<VmId> attach_group(Call& call, const OnGroupOfNic& ask) {
   CHECK_OK(call.services().vms.attach_security_group(call.txn(), ask.vm, ask.nic, ask.group));
   return ask.vm;
 }
 
-Result<VmId> detach_group(Call& call, const OnGroup& ask) {
+Result<VmId> detach_group(Call& call, const OnGroupOfNic& ask) {
   CHECK_OK(call.services().vms.detach_security_group(call.txn(), ask.vm, ask.nic, ask.group));
   return ask.vm;
 }

@@ -8,7 +8,6 @@ namespace {
 
 using access::Op;
 
-
 struct AllocateVmGroup {
   std::string content;
 };
@@ -38,14 +37,8 @@ struct LeaveVmGroup {
   VmId vm;
 };
 
-constexpr auto may_manage_vm = [](Call& call, const auto& ask) {
-  return need(call, Op::kManage, ObjectKind::kVm, ask.vm);
-};
-constexpr auto may_manage = [](Call& call, const auto& ask) {
+constexpr auto may_manage_vm_group = [](Call& call, const auto& ask) {
   return need(call, Op::kManage, ObjectKind::kVmGroup, ask.vm_group);
-};
-constexpr auto may_create = [](Call& call, const auto&) {
-  return need_create(call, access::Resource::kVmGroup);
 };
 
 Result<VmGroupId> allocate_vm_group(Call& call, const AllocateVmGroup& ask) {
@@ -91,7 +84,7 @@ Result<EscapedText> list_vm_groups(Call& call, const ListWindow& ask) {
   return list(call, ObjectKind::kVmGroup, "VM_GROUP_POOL", which);
 }
 
-OwnedKind owned() {
+OwnedKind owned_vm_groups() {
   OwnedKind kind{"vmgroup", "VMGROUP", ObjectKind::kVmGroup};
   kind.rename = [](Call& call, std::int64_t id, const std::string& name) {
     return site::rename_vm_group(call.txn(), VmGroupId{id}, name);
@@ -113,31 +106,30 @@ void add_role_methods(Registry<Call>& registry) {
       method("one.vmgroup.roleadd", &add_role)
           .writes()
           .args("vmgroup", "template")
-          .needs("MANAGE VMGROUP", may_manage)
+          .needs("MANAGE VMGROUP", may_manage_vm_group)
           .doc("Adds the ROLE of the template to a VM group.")
           .answers("id of the VM group"),
       method("one.vmgroup.roledelete", &delete_role)
           .writes()
           .args("vmgroup", "role")
-          .needs("MANAGE VMGROUP", may_manage)
+          .needs("MANAGE VMGROUP", may_manage_vm_group)
           .doc("Removes a role that no VM has and no rule names, and that is not the last one.")
           .answers("id of the VM group"),
       method("one.vmgroup.roleupdate", &update_role)
           .writes()
           .args("vmgroup", "role", "template")
-          .needs("MANAGE VMGROUP", may_manage)
+          .needs("MANAGE VMGROUP", may_manage_vm_group)
           .doc("Changes policy and hosts of a role; VMs that are placed stay where they are.")
           .answers("id of the VM group"),
   });
 }
 
 void add_member_methods(Registry<Call>& registry) {
-  constexpr int kActionCode = 2048;
   registry.add({
       method("one.vm.vmgroupadd", &join_vm_group)
           .writes()
           .args("vm", "vmgroup", "role")
-          .needs("MANAGE VM", may_manage_vm)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
           .needs("USE VMGROUP",
                  [](Call& call, const JoinVmGroup& ask) {
                    return need(call, Op::kUse, ObjectKind::kVmGroup, ask.vm_group);
@@ -149,7 +141,7 @@ void add_member_methods(Registry<Call>& registry) {
       method("one.vm.vmgroupdel", &leave_vm_group)
           .writes()
           .args("vm")
-          .needs("MANAGE VM", may_manage_vm)
+          .needs("MANAGE VM", on_vm<Op::kManage>)
           .doc("Takes a VM out of its VM group.")
           .answers("id of the VM"),
   });
@@ -162,7 +154,7 @@ void add_vm_group_methods(Registry<Call>& registry) {
       method("one.vmgroup.allocate", &allocate_vm_group)
           .writes()
           .args("template")
-          .needs("CREATE VMGROUP", may_create)
+          .needs("CREATE VMGROUP", may_create<access::Resource::kVmGroup>)
           .doc("Makes a VM group: NAME, ROLE=[NAME, POLICY=AFFINED|ANTI_AFFINED, HOST_AFFINED,"
                " HOST_ANTI_AFFINED], and between roles AFFINED=\"a, b\" and ANTI_AFFINED. VMs"
                " join by VMGROUP=[VMGROUP_ID, ROLE].")
@@ -170,7 +162,7 @@ void add_vm_group_methods(Registry<Call>& registry) {
       method("one.vmgroup.delete", &delete_vm_group)
           .writes()
           .args("vmgroup")
-          .needs("MANAGE VMGROUP", may_manage)
+          .needs("MANAGE VMGROUP", may_manage_vm_group)
           .doc("Deletes a VM group that no VM is in.")
           .answers("id of the VM group"),
       method("one.vmgrouppool.info", &list_vm_groups)
@@ -183,7 +175,7 @@ void add_vm_group_methods(Registry<Call>& registry) {
   });
   add_role_methods(registry);
   add_member_methods(registry);
-  add_owned_methods(registry, owned());
+  add_owned_methods(registry, owned_vm_groups());
   add_lock_methods(registry, {"vmgroup", "VMGROUP", ObjectKind::kVmGroup});
   add_info_method(registry, {"vmgroup", "VMGROUP", ObjectKind::kVmGroup, "VM_GROUP"});
 }

@@ -6,8 +6,6 @@ namespace {
 using access::Op;
 using network::NetworkService;
 
-constexpr int kInternalCode = 8192;
-
 struct AllocateNetwork {
   std::string content;
   ClusterId cluster;
@@ -70,7 +68,7 @@ constexpr auto on_network = [](Call& call, const auto& ask) {
 
 NetworkService& networks(Call& call) { return call.services().networks; }
 
-Result<void> may_allocate(Call& call, const AllocateNetwork& ask) {
+Result<void> may_allocate_network(Call& call, const AllocateNetwork& ask) {
   CHECK_OK(need_create(call, access::Resource::kNet));
   if (!ask.cluster.is_set()) return {};
   return need(call, Op::kAdmin, ObjectKind::kCluster, ask.cluster);
@@ -100,7 +98,7 @@ Result<NetworkId> rename_network(Call& call, const RenameNetwork& ask) {
   return ask.network;
 }
 
-Result<void> may_chmod(Call& call, const ChmodNetwork& ask) {
+Result<void> may_chmod_network(Call& call, const ChmodNetwork& ask) {
   const auto found = TRY(network::find_network(call.txn(), ask.network));
   const auto right = access::right_needed(found.permissions, change_of(ask));
   return need(call, right, ObjectKind::kNetwork, ask.network);
@@ -113,7 +111,7 @@ Result<NetworkId> chmod_network(Call& call, const ChmodNetwork& ask) {
   return ask.network;
 }
 
-Result<void> may_chown(Call& call, const ChownNetwork& ask) {
+Result<void> may_chown_network(Call& call, const ChownNetwork& ask) {
   return need_chown(call, ObjectKind::kNetwork, ask.network.value, ask.user, ask.group);
 }
 
@@ -186,13 +184,13 @@ Result<EscapedText> list_networks(Call& call, const ListNetworks& ask) {
   return list(call, ObjectKind::kNetwork, "VNET_POOL", which);
 }
 
-void add_life_cycle(Registry<Call>& registry) {
+void add_network_life_cycle(Registry<Call>& registry) {
   registry.add({
       method("one.vn.allocate", &allocate_network)
           .writes()
           .args("template", "cluster")
           .required(1)
-          .needs("CREATE NET, ADMIN of a CLUSTER that is named", &may_allocate)
+          .needs("CREATE NET, ADMIN of a CLUSTER that is named", &may_allocate_network)
           .doc("Makes a virtual network in a cluster; -1 is the default one. Hosts are not changed:"
                " its BRIDGE must be there.")
           .answers("id of the network"),
@@ -213,7 +211,7 @@ void add_life_cycle(Registry<Call>& registry) {
   });
 }
 
-void add_changes(Registry<Call>& registry) {
+void add_network_changes(Registry<Call>& registry) {
   registry.add({
       method("one.vn.update", &update_network)
           .writes()
@@ -234,13 +232,13 @@ void add_changes(Registry<Call>& registry) {
           .writes()
           .args("network", "owner_u", "owner_m", "owner_a", "group_u", "group_m", "group_a",
                 "other_u", "other_m", "other_a")
-          .needs("MANAGE NET, for the bits *_a ADMIN NET", &may_chmod)
+          .needs("MANAGE NET, for the bits *_a ADMIN NET", &may_chmod_network)
           .doc("Changes permissions; each bit is -1 keep, 0 clear, 1 set.")
           .answers("id of the network"),
       method("one.vn.chown", &chown_network)
           .writes()
           .args("network", "user", "group")
-          .needs("MANAGE NET, MANAGE of another USER, USE of another GROUP", &may_chown)
+          .needs("MANAGE NET, MANAGE of another USER, USE of another GROUP", &may_chown_network)
           .doc("Gives a network to another user, another group, or both; -1 keeps.")
           .answers("id of the network"),
   });
@@ -303,7 +301,7 @@ void add_leases(Registry<Call>& registry) {
   });
 }
 
-void add_documents(Registry<Call>& registry) {
+void add_network_documents(Registry<Call>& registry) {
   registry.add({
       method("one.vn.info", &show_network)
           .reads()
@@ -325,11 +323,11 @@ void add_documents(Registry<Call>& registry) {
 }  // namespace
 
 void add_network_methods(Registry<Call>& registry) {
-  add_life_cycle(registry);
-  add_changes(registry);
+  add_network_life_cycle(registry);
+  add_network_changes(registry);
   add_ranges_methods(registry);
   add_leases(registry);
-  add_documents(registry);
+  add_network_documents(registry);
   add_lock_methods(registry, {"vn", "NET", ObjectKind::kNetwork});
 }
 

@@ -30,9 +30,6 @@ template <Op op>
 constexpr auto on_network_template = [](Call& call, const auto& ask) {
   return need(call, op, kKind, ask.network_template);
 };
-constexpr auto may_create = [](Call& call, const auto&) {
-  return need_create(call, access::Resource::kNetworkTemplate);
-};
 
 Result<NetworkTemplateId> allocate_network_template(Call& call,
                                                     const AllocateNetworkTemplate& ask) {
@@ -65,7 +62,7 @@ Result<EscapedText> list_network_templates(Call& call, const ListWindow& ask) {
   return list(call, kKind, "VNTEMPLATE_POOL", which);
 }
 
-OwnedKind owned() {
+OwnedKind owned_network_templates() {
   OwnedKind kind{"vntemplate", "VNTEMPLATE", kKind};
   kind.rename = [](Call& call, std::int64_t id, const std::string& name) {
     return network::rename_network_template(call.txn(), NetworkTemplateId{id}, name);
@@ -91,14 +88,14 @@ void add_network_template_methods(Registry<Call>& registry) {
       method("one.vntemplate.allocate", &allocate_network_template)
           .writes()
           .args("template")
-          .needs("CREATE VNTEMPLATE", may_create)
+          .needs("CREATE VNTEMPLATE", may_create<access::Resource::kNetworkTemplate>)
           .doc("Keeps a template of virtual networks; its NAME must be there. Attributes that only"
                " administrators may set on networks are theirs here, too.")
           .answers("id of the new template"),
       method("one.vntemplate.clone", &clone_network_template)
           .writes()
           .args("vntemplate", "name")
-          .needs("CREATE VNTEMPLATE", may_create)
+          .needs("CREATE VNTEMPLATE", may_create<access::Resource::kNetworkTemplate>)
           .needs("MANAGE VNTEMPLATE", on_network_template<Op::kManage>)
           .doc("Copies a template under a new name, for the caller.")
           .answers("id of the new template"),
@@ -125,7 +122,7 @@ void add_network_template_methods(Registry<Call>& registry) {
                " end as of one.templatepool.info.")
           .answers("VNTEMPLATE_POOL document"),
   });
-  add_owned_methods(registry, owned());
+  add_owned_methods(registry, owned_network_templates());
   add_lock_methods(registry, {"vntemplate", "VNTEMPLATE", kKind});
   add_info_method(registry, {"vntemplate", "VNTEMPLATE", kKind, "VNTEMPLATE"});
 }
