@@ -180,7 +180,7 @@ std::vector<Story> device_stories() {
        {acts(Action::kPoweroff), attaches_disk(), detaches_disk(), acts(Action::kResume)},
        {runs, guest_has(1)}},
       {"a disk is not taken by its guest", {a_vm(), meets(refused("ensure_disk_attached"))},
-       {attaches_disk(), detaches_disk()}, {runs, guest_has(1)}},
+       {attaches_disk(), detaches_disk()}, {runs, guest_has(1)}, {runs, guest_has(2)}},
       {"a NIC comes, changes and goes", {a_vm()}, {attaches_nic(), updates_nic(), detaches_nic()},
        {runs, guest_has(1, 0)}},
       {"a disk grows", {a_vm()}, {grows_disk()}, {runs, disk_has(kGrownMb)}},

@@ -56,9 +56,14 @@ class Play {
     }
     ending_.points = stage_.power().count();
     stage_.power().arm(Power::kNever);
-    add(stage_.found());
     add(stage_.complaints());
-    for (const Check& check : story_.end) check(stage_, ending_.complaints);
+    Complaints told = stage_.found();
+    for (const Check& check : story_.end) check(stage_, told);
+    if (!told.empty() && may_end_otherwise()) {
+      told.clear();
+      for (const Check& check : story_.otherwise) check(stage_, told);
+    }
+    add(told);
     for (const auto& kind : stage_.kinds_used()) ending_.kinds.insert(kind);
     for (const auto& kind : stage_.kinds_there_are()) ending_.kinds_there_are.insert(kind);
     if (ending_.complaints.empty()) add(stage_.clean_up());
@@ -66,6 +71,7 @@ class Play {
   }
 
  private:
+  [[nodiscard]] bool may_end_otherwise() const { return cuts_ > 0 && !story_.otherwise.empty(); }
   void add(const Complaints& more) {
     ending_.complaints.insert(ending_.complaints.end(), more.begin(), more.end());
   }
@@ -75,6 +81,7 @@ class Play {
     if (is_down_) {
       stage_.restart();
       is_down_ = false;
+      if (may_end_otherwise()) stage_.allow_refusals();
       stage_.power().arm(cuts_ == 1 ? plan_.second : Power::kNever);
       stage_.drive(stage_.rest());
       if (is_step_begun_ && stage_.is_acknowledged()) next();

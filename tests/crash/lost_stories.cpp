@@ -83,6 +83,7 @@ Story goes_on_elsewhere(std::string name, std::vector<Step> before, std::vector<
     story.steps.push_back(std::move(step));
   story.end.push_back(vm_is("RUNNING"));
   story.end.push_back(disk_is_as_written());
+  story.otherwise = story.end;
   return story;
 }
 
@@ -150,7 +151,8 @@ std::vector<Story> lost_ending_stories() {
       {"a host is lost after a guest on it was saved",
        {a_second_host(), a_vm(), host_dies_at("ensure_undefined", When::kBefore)},
        {soon(acts(Action::kStop), kNoticed), declares_lost(), acts(Action::kResume)},
-       {vm_is("RUNNING"), disk_is_as_written()}},
+       {vm_is("RUNNING"), disk_is_as_written()},
+       {vm_is("EPILOG_STOP_FAILURE"), disk_is_as_written()}},
       {"a host is lost while a VM with an armed snapshot is powered off",
        {a_vm(), host_dies_at("ask_shutdown", When::kBefore)},
        {deferred, soon(acts(Action::kPoweroff), kNoticed), declares_lost(), captures()},
@@ -158,7 +160,8 @@ std::vector<Story> lost_ending_stories() {
       {"a host is lost while a VM with an armed snapshot is terminated",
        {a_vm(), host_dies_at("ask_shutdown", When::kBefore)},
        {deferred, soon(acts(Action::kTerminate), kNoticed), declares_lost()},
-       {ready, vm_is("DONE"), vm_has_no_files()}},
+       {ready, vm_is("DONE"), vm_has_no_files()},
+       {snapshot_is("armed"), vm_is("POWEROFF"), disk_is_as_written()}},
       {"a host is lost while a VM on it is undeployed",
        {a_vm(), host_dies_at("ensure_undefined", When::kBefore)},
        {soon(acts(Action::kUndeploy), kNoticed), declares_lost()}, {vm_is("UNDEPLOYED")}},
@@ -193,7 +196,8 @@ std::vector<Story> dying_stories() {
       {"QEMU dies while its guest moves through its memory", with(qemu_dies_at("ensure_saved")),
        {moves(Form::kSave)}, {off, kept}},
       {"QEMU dies as soon as it runs", {a_vm(), qemu_dies_at("ensure_started", When::kAfter)},
-       {acts(Action::kPoweroff), acts(Action::kResume)}, {off, kept}},
+       {acts(Action::kPoweroff), acts(Action::kResume)}, {off, kept},
+       {vm_is("RUNNING"), kept}},
       {"QEMU dies while it is to shut down", {a_vm(), qemu_dies_at("ask_shutdown", When::kBefore)},
        {deferred, acts(Action::kPoweroff), captures()}, {ready, off}},
       {"QEMU dies while a disk is pinned", {a_vm(), qemu_dies_at("agent.freeze")},
@@ -202,7 +206,8 @@ std::vector<Story> dying_stories() {
        {hot}, {ready, off, kept}},
       {"QEMU dies while layers are folded",
        {a_vm(), qemu_dies_at("ensure_unpinned"), meets(failing("ensure_copied", 1))},
-       {soon(hot, kPinned), writes(0, 3, 33)}, {ready, off, kept}},
+       {soon(hot, kPinned), writes(0, 3, 33)}, {ready, off, kept},
+       {ready, vm_is("RUNNING"), kept}},
       {"QEMU dies while a disk is attached",
        {a_vm(), qemu_dies_at("ensure_disk_attached", When::kBefore)}, {attaches_disk()},
        {off, kept}},

@@ -102,7 +102,7 @@ void Stage::ask(const std::function<Result<void>(Stage&, db::Txn&)>& work) {
                            [this](const Result<void>& answer) {
                              const bool is_refused = !answer && answer.error().code !=
                                                                     Errc::kUnavailable;
-                             if (answer || (is_asking_again_ && is_refused))
+                             if (answer || (may_be_refused_ && is_refused))
                                is_acknowledged_ = true;
                              EXPECT_TRUE(is_acknowledged_ || power_.has_fallen())
                                  << answer.error().text();

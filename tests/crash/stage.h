@@ -51,6 +51,8 @@ class Stage final : public Site {
   // Steps of a story. A user whose request was not answered asks again; one that is refused then
   // has been granted before.
   void ask(const std::function<Result<void>(Stage&, db::Txn&)>& work);
+  /// From now on what is asked for may come too late, or too early.
+  void allow_refusals() { allows_refusals_ = true; }
   /// A step that nobody need repeat.
   void note_done() { is_acknowledged_ = true; }
   void write(int disk, std::int64_t block, sim::Stamp stamp);
@@ -59,7 +61,7 @@ class Stage final : public Site {
   enum class Attempt { kFirst, kAgain };
   void begin_step(Attempt attempt) {
     is_acknowledged_ = false;
-    is_asking_again_ = attempt == Attempt::kAgain;
+    may_be_refused_ = allows_refusals_ || attempt == Attempt::kAgain;
     rest_ = kRest;
   }
   [[nodiscard]] bool is_acknowledged() const { return is_acknowledged_; }
@@ -135,7 +137,8 @@ class Stage final : public Site {
   LossyDisk disk_;
   bool syncs_ = true;
   bool is_acknowledged_ = false;
-  bool is_asking_again_ = false;
+  bool may_be_refused_ = false;
+  bool allows_refusals_ = false;
   Duration rest_ = kRest;
   std::vector<Mishap> mishaps_;
   std::string verb_;  ///< of the driver call that has begun last

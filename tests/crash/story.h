@@ -17,6 +17,10 @@ struct Story {
   std::vector<Step> before;  ///< in peace
   std::vector<Step> steps;   ///< with time to come to rest after each, and power cuts
   std::vector<Check> end;
+  /// How it may end as well where the power cut hid what goes wrong in it: what a driver answered
+  /// was lost with the cut, or time passed before somebody asked again. Requests may be refused
+  /// then, and what steps see does not count.
+  std::vector<Check> otherwise = {};
 };
 
 [[nodiscard]] std::vector<Story> image_stories();
