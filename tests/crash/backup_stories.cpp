@@ -45,6 +45,7 @@ constexpr BackupJobId kPlan{0};
 Step is_planned() {
   return does([](Stage& stage) {
     const VmId other = stage.create_vm("");
+    stage.stays_silent(other);
     stage.pass(Duration{5'000});
     const auto made = stage.run<BackupJobId>([&](db::Txn& txn) {
       const auto ask = text::Template::parse(fmt::format(

@@ -188,9 +188,8 @@ Complaints Stage::wrong_images() {
   Complaints wrong;
   for (const auto& snapshot : ready) {
     sim::Blocks expected{{0, 7}};
-    // Guests of other VMs write nothing.
     for (const auto& [since, blocks] : shown_by_[static_cast<int>(snapshot.disk.value)])
-      if (snapshot.vm == vm_id && since <= snapshot.captured) expected = blocks;
+      if (!silent_.contains(snapshot.vm) && since <= snapshot.captured) expected = blocks;
     const auto made = image(snapshot.image).value();
     const bool is_backup = made.type == datastore::ImageType::kBackup;
     const auto content = world().content_of(

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,6 +81,8 @@ class Stage final : public Site {
   [[nodiscard]] Complaints complaints();
   /// What a disk of the VM shows before its guest has written, unless it is the first image.
   void begins_with(int disk, sim::Blocks blocks) { shown_by_[disk] = {{Instant{}, blocks}}; }
+  /// A VM besides that of the story, whose guest writes nothing.
+  void stays_silent(VmId other) { silent_.insert(other); }
   /// What a guest has written on a disk, as it should show.
   [[nodiscard]] sim::Blocks written(int disk) const;
   /// READY images that show something else than their disk did at the instant they name.
@@ -145,6 +148,7 @@ class Stage final : public Site {
   Complaints found_;
   /// What each disk of the VM showed since when.
   std::map<int, std::vector<std::pair<Instant, sim::Blocks>>> shown_by_;
+  std::set<VmId> silent_;
 };
 
 }  // namespace neph::crash
