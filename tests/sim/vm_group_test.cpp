@@ -40,7 +40,8 @@ TEST_F(VmRoles, ARunningVmJoinsShowsItAndLeaves) {
   const auto group = make_group("ROLE=[NAME=web]");
   ASSERT_TRUE(join(id, group, "web"));
   EXPECT_EQ(members(group), std::vector<VmId>{id});
-  const auto* shown = vm(id).attributes.find_vector("VMGROUP");
+  const auto attributes = vm(id).attributes;
+  const auto* shown = attributes.find_vector("VMGROUP");
   ASSERT_NE(shown, nullptr);
   EXPECT_EQ(shown->get("ROLE"), "web");
   leave(id);
