@@ -195,13 +195,6 @@ void remove_nic(db::Txn& txn, Vm& vm, const VmNic& nic) {
     delete_nic_row(txn, each);
     forget_in_context(vm, each);
   }
-  const auto left = list_nics(txn, vm.id);
-  const auto parent = std::ranges::find_if(
-      left, [&](const VmNic& each) { return is_parent(each, nic); });
-  if (parent == left.end()) return;
-  VmNic bereft = *parent;
-  list_aliases(left, bereft);
-  save_nic(txn, bereft);
 }
 
 void add_layers(db::Txn& txn, const VmDisk& disk, std::vector<std::string>& files) {

@@ -131,9 +131,7 @@ Result<VmNic> changed_plain_nic(Reading& reading, const VmNic& before, const tex
     if (before.attributes.has(key)) nic.attributes.set(key, before.attributes.get(key));
   }
   CHECK_OK(read_one_nic(reading, std::move(nic)));
-  VmNic changed = reading.fresh.nics.back();
-  list_aliases(reading.fresh.nics, changed);
-  return changed;
+  return reading.fresh.nics.back();
 }
 
 Result<VmNic> changed_nic(Reading& reading, const VmNic& before, const text::Vector& written,
@@ -246,10 +244,7 @@ Result<void> VmService::attach_nic(db::Txn& txn, const access::Actor& actor, VmI
   CHECK_OK(check_reach(txn, reading));
   CHECK_OK(take_lease(txn, reading, nic));
   if (is_plugged) nic.attributes.set("ATTACH", "YES");
-  reading.fresh.nics.back() = nic;
-  for (const auto& each : reading.fresh.nics) {
-    if (each.id == nic.id || is_parent(each, nic)) save_nic(txn, each);
-  }
+  save_nic(txn, nic);
   complete_network_context(txn, vm);
   if (is_plugged) {
     internal::begin_change(txn, vm, *row, nic_change("ATTACH", nic.id, actor.user));

@@ -113,6 +113,7 @@ void save_vm(db::Txn& txn, const Vm& vm);
 [[nodiscard]] std::vector<VmDisk> list_retained_disks(db::Txn& txn);
 /// Inserts or replaces; touches VM and image.
 void save_disk(db::Txn& txn, const VmDisk& disk);
+/// Aliases among them. ALIAS_IDS of their parents follows from the rows and is not kept.
 [[nodiscard]] std::vector<VmNic> list_nics(db::Txn& txn, VmId vm);
 void save_nic(db::Txn& txn, const VmNic& nic);
 

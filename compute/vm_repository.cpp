@@ -107,6 +107,18 @@ std::vector<VmDisk> query_disks(db::Txn& txn, std::string_view condition, const 
   return disks;
 }
 
+constexpr std::string_view kAliasIds = "ALIAS_IDS";
+
+/// NIC_IDs of the aliases that a NIC has, for clients to see.
+void list_aliases(const std::vector<VmNic>& nics, VmNic& parent) {
+  std::string ids;
+  for (const auto& nic : nics) {
+    if (is_parent(parent, nic)) ids += fmt::format("{}{}", ids.empty() ? "" : ",", nic.id);
+  }
+  if (ids.empty()) parent.attributes.erase(kAliasIds);
+  else parent.attributes.set(kAliasIds, ids);
+}
+
 }  // namespace
 
 Result<Vm> find_vm(db::Txn& txn, VmId id) {
@@ -229,12 +241,15 @@ std::vector<VmNic> list_nics(db::Txn& txn, VmId vm) {
   auto rows = txn.query("SELECT nic_id, attributes FROM vm_nics WHERE vm_id = ? ORDER BY nic_id",
                         vm);
   while (rows.next()) nics.push_back({vm, rows.get<NicId>(0), stored_vector(rows.text(1))});
+  for (VmNic& nic : nics) list_aliases(nics, nic);
   return nics;
 }
 
 void save_nic(db::Txn& txn, const VmNic& nic) {
+  text::Vector kept = nic.attributes;
+  kept.erase(kAliasIds);
   txn.exec("INSERT OR REPLACE INTO vm_nics (vm_id, nic_id, attributes) VALUES (?,?,?)", nic.vm,
-           nic.id, to_stored(nic.attributes));
+           nic.id, to_stored(kept));
   txn.touch(ObjectKind::kVm, nic.vm);
 }
 

@@ -41,12 +41,10 @@ struct Reading {
 /// the last of reading.fresh.disks or nics then.
 [[nodiscard]] Result<void> read_one_disk(Reading& reading, VmDisk disk);
 [[nodiscard]] Result<void> read_one_nic(Reading& reading, VmNic nic);
-/// The same for an address more of the NIC whose NAME is PARENT, which lists it in ALIAS_IDS then.
+/// The same for an address more of the NIC whose NAME is PARENT.
 [[nodiscard]] Result<void> read_one_alias(Reading& reading, VmNic alias);
 /// "one-<vm>-<nic>", for an alias its parent's.
 [[nodiscard]] std::string nic_target(VmId vm, const VmNic& nic);
-/// NIC_IDs of the aliases that a NIC has, as its ALIAS_IDS.
-void list_aliases(const std::vector<VmNic>& nics, VmNic& parent);
 /// Variables of CONTEXT and RAW, and the network attributes of CONTEXT.
 void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh);
 /// OS/BOOT, which names disks and NICs, checked; DISK/ORDER and NIC/ORDER set.

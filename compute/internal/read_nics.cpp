@@ -75,12 +75,12 @@ std::int64_t next_alias(const std::vector<VmNic>& nics, const VmNic& parent) {
   return next;
 }
 
-Result<VmNic*> find_parent(NewVm& fresh, const VmNic& alias) {
+Result<const VmNic*> find_parent(const NewVm& fresh, const VmNic& alias) {
   const auto* name = alias.attributes.find("PARENT");
   if (name == nullptr) {
     return fail(Errc::kInvalid, "NIC_ALIAS {}: PARENT is missing, the NAME of a NIC", alias.id);
   }
-  for (auto& nic : fresh.nics) {
+  for (const auto& nic : fresh.nics) {
     if (!is_alias(nic) && nic.attributes.get("NAME") == *name) return &nic;
   }
   return fail(Errc::kInvalid, "NIC_ALIAS {}: PARENT = \"{}\" is not the NAME of a NIC of the VM",
@@ -94,31 +94,20 @@ std::string nic_target(VmId vm, const VmNic& nic) {
   return fmt::format("one-{}-{}", vm, nic.attributes.get("PARENT_ID", own));
 }
 
-void list_aliases(const std::vector<VmNic>& nics, VmNic& parent) {
-  std::string ids;
-  for (const auto& nic : nics) {
-    if (is_parent(parent, nic)) ids += fmt::format("{}{}", ids.empty() ? "" : ",", nic.id);
-  }
-  if (ids.empty()) parent.attributes.erase("ALIAS_IDS");
-  else parent.attributes.set("ALIAS_IDS", ids);
-}
-
 Result<void> read_one_alias(Reading& reading, VmNic alias) {
   auto& nics = reading.fresh.nics;
   if (!network::wants_network(alias.attributes)) {
     return fail(Errc::kInvalid, "NIC_ALIAS {}: NETWORK or NETWORK_ID is missing", alias.id);
   }
   CHECK_OK(check_nic(alias.id, alias.attributes));
-  VmNic* parent = TRY(find_parent(reading.fresh, alias));
+  const VmNic* parent = TRY(find_parent(reading.fresh, alias));
   const std::int64_t number = next_alias(nics, *parent);
-  alias.attributes.erase("ALIAS_IDS");
   alias.attributes.set("PARENT_ID", fmt::format("{}", parent->id));
   alias.attributes.set("ALIAS_ID", fmt::format("{}", number));
   CHECK_OK(read_network(reading, alias));
   alias.attributes.set("NIC_ID", fmt::format("{}", alias.id));
   alias.attributes.inherit("NAME", fmt::format("NIC{}_ALIAS{}", parent->id, number));
   nics.push_back(std::move(alias));
-  list_aliases(nics, *TRY(find_parent(reading.fresh, nics.back())));
   return {};
 }
 
