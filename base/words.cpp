@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace neph {
+namespace {
+
+/// The 26 letters from `first` on become those from `fresh` on.
+std::string shifted(std::string_view text, char first, char fresh) {
+  std::string result(text);
+  for (char& letter : result)
+    if (letter >= first && letter < first + 26) letter = static_cast<char>(letter - first + fresh);
+  return result;
+}
+
+}  // namespace
 
 std::vector<std::string_view> between_commas(std::string_view text) {
   std::vector<std::string_view> words;
@@ -19,5 +30,9 @@ std::string_view without_blanks(std::string_view text) {
   while (text.ends_with(' ')) text.remove_suffix(1);
   return text;
 }
+
+std::string upper(std::string_view text) { return shifted(text, 'a', 'A'); }
+
+std::string lower(std::string_view text) { return shifted(text, 'A', 'a'); }
 
 }  // namespace neph

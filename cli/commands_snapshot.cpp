@@ -1,8 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 #include <ostream>
 
+#include "base/words.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/selectors.h"
@@ -27,10 +27,9 @@ struct NewSnapshot {
 };
 
 /// "first-stop" as the API spells it: FIRST_STOP.
-std::string wire_word(std::string word) {
-  for (char& letter : word)
-    letter = letter == '-' ? '_'
-                           : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+std::string wire_word(std::string_view typed) {
+  std::string word = upper(typed);
+  std::ranges::replace(word, '-', '_');
   return word;
 }
 

@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/words.h"
 #include "cli/columns.h"
 
 namespace neph::cli {
 namespace {
 
 constexpr std::size_t kLabelWidth = 18;
-
-std::string upper(std::string text) {
-  for (char& letter : text)
-    if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
-  return text;
-}
 
 Result<std::vector<const ListColumn*>> chosen_columns(const ObjectRow& row,
                                                       const std::vector<std::string>& titles) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/numbers.h"
+#include "base/words.h"
 #include "compute/internal/factory.h"
 #include "compute/internal/plan.h"
 

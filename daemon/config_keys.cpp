@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/words.h"
 #include "compute/showback.h"
 #include "daemon/config.h"
 #include "daemon/config_values.h"

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "access/permissions.h"
+#include "base/words.h"
 
 namespace neph::daemon {
 namespace {
@@ -20,13 +21,6 @@ std::optional<Number> whole_number(std::string_view text, int base) {
   const auto [stop, problem] = std::from_chars(text.data(), end, number, base);
   if (text.empty() || problem != std::errc() || stop != end) return std::nullopt;
   return number;
-}
-
-template <class Change>
-std::string changed(std::string_view text, Change change) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), change);
-  return result;
 }
 
 }  // namespace
@@ -103,14 +97,6 @@ std::optional<text::Vector> vector_from(std::string_view text) {
   const auto* vector = whole ? whole->find_vector("VALUE") : nullptr;
   if (vector == nullptr) return std::nullopt;
   return *vector;
-}
-
-std::string upper(std::string_view text) {
-  return changed(text, [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
-}
-
-std::string lower(std::string_view text) {
-  return changed(text, [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
 }
 
 }  // namespace neph::daemon

@@ -27,7 +27,5 @@ namespace neph::daemon {
 [[nodiscard]] std::string text_of_vector(const text::Vector& vector);
 /// The way back; nullopt for what no vector could be.
 [[nodiscard]] std::optional<text::Vector> vector_from(std::string_view text);
-[[nodiscard]] std::string upper(std::string_view text);
-[[nodiscard]] std::string lower(std::string_view text);
 
 }  // namespace neph::daemon

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/words.h"
 #include "daemon/config_values.h"
 
 namespace neph::daemon {

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "access/directory.h"
+#include "base/words.h"
 #include "datastore/image_service.h"
 #include "datastore/internal/rows.h"
 #include "datastore/internal/rules.h"
@@ -29,11 +29,9 @@ std::string_view word_of(DatastoreType type) {
 }
 
 Result<DatastoreType> type_from(std::string_view word) {
-  std::string upper;
-  for (const char letter : word)
-    upper += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  const std::string wanted = upper(word);
   for (const auto& [type, name] : kDatastoreTypes) {
-    if (name == upper) return type;
+    if (name == wanted) return type;
   }
   return fail(Errc::kInvalid,
               "there is no datastore type \"{}\" (there are: IMAGE_DS, SYSTEM_DS, FILE_DS,"

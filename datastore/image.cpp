@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "access/authenticator.h"
+#include "base/words.h"
 
 namespace neph::datastore {
 
@@ -36,12 +37,10 @@ std::string_view name_of(ImageType type) {
 }
 
 Result<ImageType> image_type_from(std::string_view name) {
-  std::string upper;
-  for (const char letter : name)
-    upper += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  const std::string wanted = upper(name);
   std::string known_names;
   for (const auto& [type, known] : kImageTypes) {
-    if (known == upper) return type;
+    if (known == wanted) return type;
     known_names += (known_names.empty() ? "" : ", ") + std::string{known};
   }
   return fail(Errc::kInvalid, "there is no image type \"{}\" (there are: {})", name, known_names);

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
+
+#include "base/words.h"
 
 namespace neph::network {
 namespace {
@@ -32,11 +33,7 @@ std::string_view name_of(RangeType type) {
 }
 
 std::optional<RangeType> range_type_from(std::string_view name) {
-  std::string upper(name);
-  std::ranges::transform(upper, upper.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::toupper(letter));
-  });
-  const auto* found = std::ranges::find(kTypes, upper, &decltype(kTypes)::value_type::second);
+  const auto* found = std::ranges::find(kTypes, upper(name), &decltype(kTypes)::value_type::second);
   if (found == kTypes.end()) return std::nullopt;
   return found->first;
 }

@@ -1,9 +1,8 @@
 #include "site/hook.h"
 
-#include <algorithm>
-
 #include "access/directory.h"
 #include "base/numbers.h"
+#include "base/words.h"
 #include "events/hook_runner.h"
 #include "site/internal/hook_rows.h"
 #include "site/internal/stored.h"
@@ -13,11 +12,6 @@ namespace {
 
 /// A hook that hangs for longer is a service, which it should start instead.
 constexpr std::int64_t kTimeoutMax = 600;
-
-std::string upper(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::toupper(c); });
-  return text;
-}
 
 Result<void> read_state(const StateNumbers& numbers, Hook& hook) {
   const auto& attributes = hook.attributes;

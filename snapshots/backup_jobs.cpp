@@ -1,7 +1,6 @@
 #include "snapshots/backup_jobs.h"
 
 #include <array>
-#include <cctype>
 #include <map>
 #include <set>
 
@@ -45,12 +44,6 @@ Result<int> priority_in(const access::Actor& actor, const text::Template& ask) {
               kBackupPriorityOfAdmins);
 }
 
-std::string in_capitals(std::string word) {
-  for (char& letter : word)
-    letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  return word;
-}
-
 Result<void> check_plan(const text::Template& plan) {
   const std::string execution = plan.get("EXECUTION");
   if (execution != "SEQUENTIAL" && execution != "PARALLEL")
@@ -67,7 +60,7 @@ Result<text::Template> plan_from(text::Template ask) {
   for (const auto name : kNoText) ask.erase(name);
   if (ask.get("DATASTORE_ID") == "-1") ask.erase("DATASTORE_ID");
   for (const auto name : kWords)
-    if (ask.has(name)) ask.set(name, in_capitals(ask.get(name)));
+    if (ask.has(name)) ask.set(name, upper(ask.get(name)));
   if (ask.get("EXECUTION").empty()) ask.set("EXECUTION", "SEQUENTIAL");
   if (ask.get("MODE").empty()) ask.set("MODE", "FULL");
   CHECK_OK(check_plan(ask));

@@ -66,12 +66,10 @@ Result<void> read_word(const text::Template& options, std::string_view name,
                        const Words<T, N>& words, T& into) {
   const std::string* given = options.find(name);
   if (given == nullptr) return {};
-  std::string upper = *given;
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  const std::string wanted = upper(*given);
   std::string known;
   for (const auto& [word, value] : words) {
-    if (word == upper) {
+    if (word == wanted) {
       into = value;
       return {};
     }

@@ -56,7 +56,6 @@ void fill_in_variables(db::Txn& txn, Vm& vm, const NewVm& fresh);
 [[nodiscard]] bool is_vm_attribute(std::string_view name);
 
 [[nodiscard]] std::optional<double> real_from(std::string_view text);
-[[nodiscard]] std::string upper(std::string_view text);
 
 /// Gives every disk without a target its own: OS images first, then CD-ROMs and the context disk,
 /// then the others, each the first free letter of its prefix.

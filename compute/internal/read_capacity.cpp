@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 
 #include "base/numbers.h"
@@ -62,13 +61,6 @@ std::optional<double> real_from(std::string_view text) {
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return number;
-}
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
-  return result;
 }
 
 bool is_vm_attribute(std::string_view name) {

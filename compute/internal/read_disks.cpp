@@ -5,6 +5,7 @@
 
 #include "access/directory.h"
 #include "base/numbers.h"
+#include "base/words.h"
 #include "compute/internal/factory.h"
 #include "compute/internal/image_disk.h"
 

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "base/numbers.h"
+#include "base/words.h"
 #include "compute/internal/factory.h"
 #include "compute/internal/vm_rows.h"
 
@@ -33,9 +34,7 @@ Result<void> check_word(std::string_view name, const std::string& value) {
 
 Result<void> read_uuid(Reading& reading, text::Vector& os) {
   Vm& vm = reading.fresh.vm;
-  vm.uuid = os.get("UUID");
-  std::transform(vm.uuid.begin(), vm.uuid.end(), vm.uuid.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  vm.uuid = lower(os.get("UUID"));
   if (vm.uuid.empty()) vm.uuid = random_uuid();
   if (!is_uuid(vm.uuid)) return fail(Errc::kInvalid, "OS/UUID = \"{}\" is not a UUID", vm.uuid);
   // Two domains of one UUID cannot be on one host, and events name domains by it.

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "access/directory.h"
+#include "base/words.h"
 #include "compute/internal/factory.h"
 
 namespace neph::compute {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include <fmt/ranges.h>
 
@@ -18,14 +17,6 @@ constexpr auto kProtocols =
 constexpr auto kDirections = std::to_array<std::string_view>({"INBOUND", "OUTBOUND"});
 constexpr std::int64_t kPortMax = 65'535;
 constexpr std::int64_t kIcmpTypeMax = 255;
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::toupper(letter));
-  });
-  return result;
-}
 
 template <std::size_t kCount>
 Result<void> read_word(text::Vector& rule, std::string_view key,

@@ -25,5 +25,10 @@ TEST(Words, BlanksGoAtBothEndsOnly) {
   EXPECT_EQ(without_blanks(""), "");
 }
 
+TEST(Words, OnlyLettersOfAsciiChangeTheirCase) {
+  EXPECT_EQ(upper("azAZ@[`{9-ä"), "AZAZ@[`{9-ä");
+  EXPECT_EQ(lower("azAZ@[`{9-Ä"), "azaz@[`{9-Ä");
+}
+
 }  // namespace
 }  // namespace neph

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <pugixml.hpp>
 #include <sstream>
 
+#include "base/words.h"
 #include "drivers/hypervisor/libvirt/internal/errors.h"
 
 namespace neph::hypervisor_driver::virt {
@@ -80,12 +80,6 @@ std::string domain_type(virConnectPtr connection, const pugi::xml_node& capabili
   }
   const bool can_kvm = is_in_process ? can_kvm_here() : can_kvm_there(connection, capabilities);
   return can_kvm ? "kvm" : "qemu";
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
 }
 
 /// "7.2.22" of libvirt's 7002022.

@@ -1,11 +1,11 @@
 #include "drivers/hypervisor/libvirt/internal/live_xml.h"
 
 #include <algorithm>
-#include <cctype>
 #include <pugixml.hpp>
 #include <sstream>
 #include <string_view>
 
+#include "base/words.h"
 #include "drivers/hypervisor/libvirt/internal/errors.h"
 
 namespace neph::hypervisor_driver::virt {
@@ -27,14 +27,8 @@ LiveDisk read_disk(const pugi::xml_node& node) {
   return disk;
 }
 
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return text;
-}
-
 std::string mac_of(const pugi::xml_node& nic) {
-  return lower_case(nic.child("mac").attribute("address").value());
+  return lower(nic.child("mac").attribute("address").value());
 }
 
 Result<std::string> device_xml_of(virDomainPtr domain, const char* tag,
@@ -56,7 +50,7 @@ Result<std::string> device_xml_of(virDomainPtr domain, const char* tag,
 }  // namespace
 
 bool LiveDomain::has_nic(const std::string& mac) const {
-  return std::find(macs.begin(), macs.end(), lower_case(mac)) != macs.end();
+  return std::find(macs.begin(), macs.end(), lower(mac)) != macs.end();
 }
 
 Result<std::string> disk_xml_of(virDomainPtr domain, const std::string& target) {
@@ -67,7 +61,7 @@ Result<std::string> disk_xml_of(virDomainPtr domain, const std::string& target) 
 
 Result<std::string> nic_xml_of(virDomainPtr domain, const std::string& mac) {
   return device_xml_of(domain, "interface",
-                       [&](const pugi::xml_node& node) { return mac_of(node) == lower_case(mac); });
+                       [&](const pugi::xml_node& node) { return mac_of(node) == lower(mac); });
 }
 
 int LiveDisk::find(const std::string& path) const {
