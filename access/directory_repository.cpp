@@ -1,5 +1,6 @@
 #include "access/directory.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 
 namespace neph::access {
 namespace {
@@ -7,13 +8,6 @@ namespace {
 constexpr std::string_view kUserColumns =
     "SELECT u.id, u.name, u.password_hash, u.auth_driver, u.is_enabled, u.group_id, g.name, "
     "u.template FROM users u JOIN groups g ON g.id = u.group_id ";
-
-/// Only what Template::to_text() made is stored, and that parses again: anything else is damage.
-text::Template stored_template(const std::string& stored) {
-  auto parsed = text::Template::parse(stored, text::kStoredLimits);
-  NEPH_ASSERT(parsed.has_value());
-  return std::move(*parsed);
-}
 
 std::vector<GroupId> list_groups_of(db::Txn& txn, UserId user) {
   std::vector<GroupId> groups;
@@ -43,7 +37,7 @@ User read_user(db::Txn& txn, const db::Cursor& row) {
   user.is_enabled = row.get<bool>(4);
   user.group = row.get<GroupId>(5);
   user.group_name = row.text(6);
-  user.attributes = stored_template(row.text(7));
+  user.attributes = db::stored_template(row.text(7));
   user.groups = list_groups_of(txn, user.id);
   user.tokens = list_tokens_of(txn, user.id);
   return user;
@@ -70,7 +64,7 @@ std::vector<UserId> list_users(db::Txn& txn) {
 Result<Group> find_group(db::Txn& txn, GroupId id) {
   auto rows = txn.query("SELECT name, template FROM groups WHERE id = ?", id);
   if (!rows.next()) return fail(Errc::kNotFound, "Error getting group [{}].", id);
-  Group group{id, rows.text(0), {}, stored_template(rows.text(1))};
+  Group group{id, rows.text(0), {}, db::stored_template(rows.text(1))};
   auto members = txn.query("SELECT user_id FROM user_groups WHERE group_id = ? ORDER BY user_id",
                            id);
   while (members.next()) group.users.push_back(members.get<UserId>(0));

@@ -4,6 +4,7 @@
 #include "compute/vm.h"
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "network/network.h"
 
 namespace neph::compute {
@@ -32,8 +33,8 @@ Host read_host(const db::Cursor& row) {
   host.cpu_total = row.integer(12);
   host.memory_total_kb = row.integer(13);
   host.memory_free_kb = row.integer(14);
-  host.facts = stored_template(row.text(15));
-  host.attributes = stored_template(row.text(16));
+  host.facts = db::stored_template(row.text(15));
+  host.attributes = db::stored_template(row.text(16));
   host.lost = from_seconds(row.integer(17));
   return host;
 }
@@ -149,7 +150,7 @@ Result<Cluster> find_cluster(db::Txn& txn, ClusterId id) {
   Cluster cluster;
   cluster.id = rows.get<ClusterId>(0);
   cluster.name = rows.text(1);
-  cluster.attributes = stored_template(rows.text(2));
+  cluster.attributes = db::stored_template(rows.text(2));
   cluster.hosts =
       db::list_ids<HostId>(txn, "SELECT id FROM hosts WHERE cluster_id = ? ORDER BY id", id);
   cluster.datastores = db::list_ids<DatastoreId>(

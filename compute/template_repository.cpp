@@ -2,6 +2,7 @@
 #include "compute/internal/template_rows.h"
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 
 namespace neph::compute {
 
@@ -15,7 +16,7 @@ Result<VmTemplate> find_template(db::Txn& txn, TemplateId id) {
   }
   return VmTemplate{rows.get<TemplateId>(0), rows.text(1), rows.get<UserId>(2),
                     rows.get<GroupId>(3), access::Permissions{rows.get<int>(4)},
-                    from_seconds(rows.integer(5)), stored_template(rows.text(6))};
+                    from_seconds(rows.integer(5)), db::stored_template(rows.text(6))};
 }
 
 std::vector<TemplateId> list_templates(db::Txn& txn) {

@@ -3,6 +3,7 @@
 #include "compute/vm.h"
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "jobs/queue.h"
 
 namespace neph::compute {
@@ -40,10 +41,10 @@ Vm read_vm(const db::Cursor& row) {
   vm.wait_reason = row.text(21);
   vm.memory_path = row.text(22);
   vm.rest_grade = row.get<datastore::Grade>(23);
-  vm.monitoring = stored_template(row.text(24));
+  vm.monitoring = db::stored_template(row.text(24));
   vm.made_from = row.get<TemplateId>(25);
-  vm.attributes = stored_template(row.text(26));
-  vm.user_attributes = stored_template(row.text(27));
+  vm.attributes = db::stored_template(row.text(26));
+  vm.user_attributes = db::stored_template(row.text(27));
   return vm;
 }
 

@@ -2,9 +2,9 @@
 
 #include "datastore/image.h"
 #include "datastore/internal/rows.h"
-#include "datastore/internal/stored.h"
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 
 namespace neph::datastore {
 
@@ -29,7 +29,7 @@ Datastore datastore_from(const db::Cursor& row) {
           .free_mb = row.integer(11),
           .used_mb = row.integer(12),
           .clusters = {},
-          .attributes = stored_template(row.text(13))};
+          .attributes = db::stored_template(row.text(13))};
 }
 
 }  // namespace

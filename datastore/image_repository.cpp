@@ -1,7 +1,7 @@
 #include "datastore/image.h"
 #include "datastore/internal/rows.h"
-#include "datastore/internal/stored.h"
 #include "db/counters.h"
+#include "db/stored_template.h"
 
 namespace neph::datastore {
 
@@ -35,7 +35,7 @@ Image image_from(const db::Cursor& row) {
   image.modified_by = row.get<VmId>(16);
   image.registered = {row.integer(17) * 1000};
   image.job = row.get<JobId>(18);
-  image.attributes = stored_template(row.text(19));
+  image.attributes = db::stored_template(row.text(19));
   return image;
 }
 

@@ -1,6 +1,6 @@
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "network/internal/network_rows.h"
-#include "network/internal/stored.h"
 
 namespace neph::network {
 namespace {
@@ -25,7 +25,7 @@ Network read_network(const db::Cursor& row) {
   network.outer_vlan_id = row.text(11);
   network.is_vlan_automatic = row.get<bool>(12);
   network.is_outer_vlan_automatic = row.get<bool>(13);
-  network.attributes = stored_template(row.text(14));
+  network.attributes = db::stored_template(row.text(14));
   network.error = row.text(15);
   return network;
 }
@@ -58,7 +58,7 @@ AddressRange read_range(const db::Cursor& row) {
   range.next_free = row.integer(10);
   range.parent_range = row.get<AddressRangeId>(11);
   range.parent_position = row.integer(12);
-  range.attributes = stored_template(row.text(13));
+  range.attributes = db::stored_template(row.text(13));
   return range;
 }
 

@@ -1,7 +1,7 @@
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "network/internal/network_template_rows.h"
-#include "network/internal/stored.h"
 
 namespace neph::network {
 
@@ -17,7 +17,7 @@ Result<NetworkTemplate> find_network_template(db::Txn& txn, NetworkTemplateId id
                          row.get<GroupId>(3),
                          access::Permissions{row.get<int>(4)},
                          Instant{row.integer(5) * 1000},
-                         stored_template(row.text(6))};
+                         db::stored_template(row.text(6))};
 }
 
 std::vector<NetworkTemplateId> list_network_templates(db::Txn& txn) {

@@ -1,6 +1,6 @@
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "network/internal/lease_rows.h"
-#include "network/internal/stored.h"
 
 namespace neph::network {
 Result<SecurityGroup> find_security_group(db::Txn& txn, SecurityGroupId id) {
@@ -15,7 +15,7 @@ Result<SecurityGroup> find_security_group(db::Txn& txn, SecurityGroupId id) {
   group.owner = row.get<UserId>(2);
   group.group = row.get<GroupId>(3);
   group.permissions.bits = row.get<int>(4);
-  group.attributes = stored_template(row.text(5));
+  group.attributes = db::stored_template(row.text(5));
   return group;
 }
 

@@ -2,7 +2,7 @@
 
 #include "access/directory.h"
 #include "site/internal/document_rows.h"
-#include "site/internal/stored.h"
+#include "site/internal/updated.h"
 
 namespace neph::site {
 namespace {

@@ -1,7 +1,7 @@
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "site/internal/document_rows.h"
-#include "site/internal/stored.h"
 
 namespace neph::site {
 
@@ -17,7 +17,7 @@ Result<Document> find_document(db::Txn& txn, DocumentId id) {
                   rows.get<UserId>(3),
                   rows.get<GroupId>(4),
                   access::Permissions{rows.get<int>(5)},
-                  stored_template(rows.text(6))};
+                  db::stored_template(rows.text(6))};
 }
 
 std::vector<DocumentId> list_documents(db::Txn& txn) {

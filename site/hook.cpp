@@ -5,7 +5,7 @@
 #include "base/words.h"
 #include "events/hook_runner.h"
 #include "site/internal/hook_rows.h"
-#include "site/internal/stored.h"
+#include "site/internal/updated.h"
 
 namespace neph::site {
 namespace {

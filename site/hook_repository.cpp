@@ -1,7 +1,7 @@
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "site/internal/hook_rows.h"
-#include "site/internal/stored.h"
 
 namespace neph::site {
 namespace {
@@ -37,7 +37,7 @@ Result<Hook> find_hook(db::Txn& txn, HookId id) {
   const auto type = rows.text(2) == "api" ? HookType::kApi : HookType::kState;
   return Hook{rows.get<HookId>(0), rows.text(1),     type,
               rows.text(3),        rows.get<int>(4), rows.get<int>(5),
-              stored_template(rows.text(6))};
+              db::stored_template(rows.text(6))};
 }
 
 std::vector<HookId> list_hooks(db::Txn& txn) {

@@ -6,7 +6,7 @@
 
 #include "access/acls.h"
 #include "access/directory.h"
-#include "site/internal/stored.h"
+#include "site/internal/updated.h"
 #include "site/internal/vdc_rows.h"
 
 namespace neph::site {

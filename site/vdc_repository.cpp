@@ -1,6 +1,6 @@
 #include "db/counters.h"
 #include "db/list_ids.h"
-#include "site/internal/stored.h"
+#include "db/stored_template.h"
 #include "site/internal/vdc_rows.h"
 
 namespace neph::site {
@@ -8,7 +8,7 @@ namespace neph::site {
 Result<Vdc> find_vdc(db::Txn& txn, VdcId id) {
   auto rows = txn.query("SELECT name, template FROM vdcs WHERE id = ?", id);
   if (!rows.next()) return fail(Errc::kNotFound, "Error getting VDC [{}].", id);
-  Vdc vdc{id, rows.text(0), {}, {}, stored_template(rows.text(1))};
+  Vdc vdc{id, rows.text(0), {}, {}, db::stored_template(rows.text(1))};
   auto groups = txn.query("SELECT group_id FROM vdc_groups WHERE vdc_id = ? ORDER BY group_id", id);
   while (groups.next()) vdc.groups.push_back(groups.get<GroupId>(0));
   auto resources = txn.query(

@@ -6,7 +6,7 @@
 #include "access/directory.h"
 #include "base/numbers.h"
 #include "site/internal/roles.h"
-#include "site/internal/stored.h"
+#include "site/internal/updated.h"
 #include "site/internal/vm_group_rows.h"
 
 namespace neph::site {

@@ -1,13 +1,13 @@
 #include "db/counters.h"
 #include "db/list_ids.h"
-#include "site/internal/stored.h"
+#include "db/stored_template.h"
 #include "site/internal/vm_group_rows.h"
 
 namespace neph::site {
 namespace {
 
 text::Vector stored_vector(const std::string& text) {
-  const auto parsed = stored_template(text);
+  const auto parsed = db::stored_template(text);
   const auto* vector = parsed.find_vector("ROLE");
   return vector == nullptr ? text::Vector{} : *vector;
 }
@@ -61,7 +61,7 @@ Result<VmGroup> find_vm_group(db::Txn& txn, VmGroupId id) {
                  rows.get<UserId>(2),
                  rows.get<GroupId>(3),
                  access::Permissions{rows.get<int>(4)},
-                 stored_template(rows.text(5)),
+                 db::stored_template(rows.text(5)),
                  list_roles(txn, id)};
 }
 

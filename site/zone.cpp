@@ -1,7 +1,7 @@
 #include "site/zone.h"
 
 #include "access/directory.h"
-#include "site/internal/stored.h"
+#include "site/internal/updated.h"
 #include "site/internal/zone_rows.h"
 
 namespace neph::site {

@@ -1,4 +1,4 @@
-#include "site/internal/stored.h"
+#include "db/stored_template.h"
 #include "site/internal/zone_rows.h"
 
 namespace neph::site {
@@ -6,7 +6,7 @@ namespace neph::site {
 Zone find_zone(db::Txn& txn) {
   auto row = txn.query("SELECT name, is_enabled, template FROM zone WHERE id = ?", kThisZone);
   NEPH_ASSERT(row.next());
-  return {row.text(0), row.get<bool>(1), stored_template(row.text(2))};
+  return {row.text(0), row.get<bool>(1), db::stored_template(row.text(2))};
 }
 
 void save_zone(db::Txn& txn, const Zone& zone) {

@@ -1,19 +1,12 @@
 #include "db/counters.h"
 #include "db/list_ids.h"
+#include "db/stored_template.h"
 #include "snapshots/internal/backup_job_rows.h"
 
 namespace neph::snapshots {
 namespace {
 
 constexpr std::string_view kMemberColumns = "vm_id, position, state, image_id, error";
-
-/// Only this daemon writes it, so one that does not parse means a damaged store.
-text::Template stored_plan(const std::string& column) {
-  auto parsed = text::Template::parse(column, text::kStoredLimits);
-  if (!parsed)
-    throw db::Failure({Errc::kInternal, "a stored template is damaged", parsed.error().text()});
-  return std::move(*parsed);
-}
 
 BackupMember read_member(const db::Cursor& row) {
   return {row.get<VmId>(0), row.get<int>(1), row.get<MemberState>(2), row.get<ImageId>(3),
@@ -54,7 +47,7 @@ Result<BackupJob> find_backup_job(db::Txn& txn, BackupJobId id) {
   job.started = instant_of(row.integer(6));
   job.ended = instant_of(row.integer(7));
   job.run = row.get<JobId>(8);
-  job.attributes = stored_plan(row.text(9));
+  job.attributes = db::stored_template(row.text(9));
   job.members = list_members_of(txn, id);
   return job;
 }

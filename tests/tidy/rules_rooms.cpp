@@ -10,9 +10,9 @@ namespace {
 
 /// What each room stands on at most; a room may only name rooms of lower floors.
 const std::map<std::string, int> kFloors = {
-    {"base", 0},    {"text", 1},    {"db", 1},        {"scheduler", 2},
-    {"drivers", 2},   {"events", 2},  {"jobs", 3},    {"access", 4},
-    {"monitoring", 3},
+    {"base", 0},      {"text", 1},    {"db", 2},      {"scheduler", 2},
+    {"drivers", 2},   {"events", 3},  {"jobs", 3},    {"monitoring", 3},
+    {"access", 4},
     {"datastore", 5}, {"network", 5}, {"site", 5},    {"compute", 6},
     {"snapshots", 7}, {"check", 8},   {"view", 8},    {"api", 9},
     {"daemon", 10},   {"cli", 10},
