@@ -10,7 +10,7 @@
 namespace neph::cli {
 namespace {
 
-struct CreateAsk {
+struct NewBackupJob {
   std::string file;
   std::string name;
   std::vector<std::string> vms;
@@ -20,7 +20,7 @@ struct CreateAsk {
 };
 
 /// From a file, or from what options say.
-Result<std::string> content_of(Desk& desk, const CreateAsk& ask) {
+Result<std::string> content_of(Desk& desk, const NewBackupJob& ask) {
   if (!ask.file.empty()) return read_template(desk, ask.file);
   if (ask.name.empty() || ask.vms.empty())
     return fail(Errc::kInvalid, "a backup job is made from a FILE, or with --name and --vms");
@@ -38,14 +38,14 @@ Result<std::string> content_of(Desk& desk, const CreateAsk& ask) {
   return content.to_text();
 }
 
-Result<ExitCode> create(Desk& desk, const CreateAsk& ask) {
+Result<ExitCode> create_backup_job(Desk& desk, const NewBackupJob& ask) {
   const auto content = TRY(content_of(desk, ask));
   print_id(desk, TRY(desk.rpc.call_id("one.backupjob.allocate", {content})));
   return ExitCode::kOk;
 }
 
-void add_create(CLI::App& group, Command& chosen) {
-  auto ask = std::make_shared<CreateAsk>();
+void add_backup_job_create(CLI::App& group, Command& chosen) {
+  auto ask = std::make_shared<NewBackupJob>();
   CLI::App* verb = group.add_subcommand("create", "Make one from a file, or of some VMs");
   auto* file = verb->add_option("FILE", ask->file, "Template of it, - for standard input");
   verb->add_option("--name", ask->name, "Its name")->excludes(file);
@@ -57,14 +57,16 @@ void add_create(CLI::App& group, Command& chosen) {
   verb->add_option("--keep", ask->keep, "How many backups of each VM are kept")
       ->check(CLI::PositiveNumber)->excludes(file);
   verb->add_flag("--parallel", ask->is_parallel, "Back them up all at once")->excludes(file);
-  verb->callback([ask, &chosen] { chosen = [ask](Desk& desk) { return create(desk, *ask); }; });
+  verb->callback([ask, &chosen] {
+    chosen = [ask](Desk& desk) { return create_backup_job(desk, *ask); };
+  });
 }
 
 }  // namespace
 
 void add_backup_job_commands(CLI::App& group, Command& chosen) {
   constexpr Kind kKind = Kind::kBackupJob;
-  add_create(group, chosen);
+  add_backup_job_create(group, chosen);
   add_simple(group, {kKind, "run", "one.backupjob.backup", "Back up all its VMs now", {}}, chosen);
   add_simple(group, {kKind, "cancel", "one.backupjob.cancel", "Give up what is being made", {}},
              chosen);

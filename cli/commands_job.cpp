@@ -8,10 +8,8 @@
 namespace neph::cli {
 namespace {
 
-// Pool filters of states.md section 9.
-constexpr std::int64_t kAny = -1;
-
 // Arguments of neph.job.list.
+constexpr std::int64_t kAny = -1;
 constexpr std::int64_t kEveryJob = 0;
 constexpr std::int64_t kOpenJobs = 1;
 
