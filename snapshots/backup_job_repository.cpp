@@ -23,12 +23,6 @@ std::vector<BackupMember> list_members_of(db::Txn& txn, BackupJobId job) {
   return members;
 }
 
-std::int64_t seconds_or_zero(Instant at) { return at.is_set() ? at.seconds() : 0; }
-
-Instant instant_of(std::int64_t seconds) {
-  return seconds == 0 ? Instant{} : Instant{seconds * 1000};
-}
-
 }  // namespace
 
 Result<BackupJob> find_backup_job(db::Txn& txn, BackupJobId id) {
@@ -44,8 +38,8 @@ Result<BackupJob> find_backup_job(db::Txn& txn, BackupJobId id) {
   job.group = row.get<GroupId>(3);
   job.permissions = access::Permissions{row.get<int>(4)};
   job.priority = row.get<int>(5);
-  job.started = instant_of(row.integer(6));
-  job.ended = instant_of(row.integer(7));
+  job.started = {row.integer(6) * 1000};
+  job.ended = {row.integer(7) * 1000};
   job.run = row.get<JobId>(8);
   job.attributes = db::stored_template(row.text(9));
   job.members = list_members_of(txn, id);
@@ -83,7 +77,7 @@ void save_backup_job(db::Txn& txn, const BackupJob& changed) {
       "UPDATE backup_jobs SET name=?, user_id=?, group_id=?, permissions=?, priority=?,"
       " started_at=?, ended_at=?, run_id=?, template=? WHERE id=?",
       changed.name, changed.owner, changed.group, changed.permissions.bits, changed.priority,
-      seconds_or_zero(changed.started), seconds_or_zero(changed.ended), changed.run,
+      changed.started.seconds(), changed.ended.seconds(), changed.run,
       changed.attributes.to_text(), changed.id);
   txn.touch(ObjectKind::kBackupJob, changed.id);
 }
