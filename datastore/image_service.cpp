@@ -52,12 +52,6 @@ Result<void> check_no_backup(const Image& image, std::string_view what) {
   return fail(Errc::kWrongState, "Image {} is a backup of a VM, which cannot {}", image.id, what);
 }
 
-bool is_open(db::Txn& txn, JobId id) {
-  if (!id.is_set()) return false;
-  const auto job = jobs::find(txn, id);
-  return job && !jobs::is_over(job->state);
-}
-
 }  // namespace
 
 Result<void> ImageService::remove(db::Txn& txn, ImageId id) {
@@ -68,7 +62,7 @@ Result<void> ImageService::remove(db::Txn& txn, ImageId id) {
   if (const auto reader = jobs::find_claimant(txn, backup_resource(id)))
     return fail(Errc::kWrongState, "Cannot delete image {}: job {} restores a VM from it", id,
                 *reader);
-  const bool is_busy = is_open(txn, image.job);
+  const bool is_busy = jobs::is_open(txn, image.job);
   // A backup that was given up goes once its copies have stopped; until then no job is its own.
   const bool is_going = is_busy || image.type == ImageType::kBackup;
   if (image.state == ImageState::kDelete && is_going) return {};

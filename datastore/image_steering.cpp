@@ -61,8 +61,7 @@ Result<JobId> ImageService::retry_job(db::Txn& txn, UserId by, const Job& job) {
   if (job.kind == "image.snapshot")
     return fail(Errc::kWrongState, "job {} ({}) is not tried again: ask for the change of image {} "
                 "again", job.id, job.kind, job.image);
-  const auto working = jobs::find(txn, image.job);
-  if (working && !jobs::is_over(working->state))
+  if (jobs::is_open(txn, image.job))
     return fail(Errc::kWrongState, "job {} cannot be tried again: job {} works on image {} now",
                 job.id, image.job, image.id);
   if (job.kind == "image.delete") CHECK_OK(remove(txn, image.id));

@@ -23,8 +23,7 @@ Phase end_of(const jobs::Job& job) {
 
 Result<jobs::Work> plan_stop(db::Txn& txn, const jobs::Job& job) {
   const JobId worker = worker_of(job);
-  const auto found = jobs::find(txn, worker);
-  if (found && !jobs::is_over(found->state))
+  if (jobs::is_open(txn, worker))
     return jobs::at_once(jobs::wait_for(jobs::over_key(worker), kWorkerWait,
                                         fmt::format("job {} has not stopped yet", worker)));
   if (auto snapshot = find_snapshot(txn, job.snapshot)) {
