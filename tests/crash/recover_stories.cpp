@@ -63,6 +63,10 @@ Step retries_job(std::string kind) {
   });
 }
 
+std::vector<Check> saved_and_gone() {
+  return {snapshot_is("ready"), vm_is("DONE"), vm_has_no_files()};
+}
+
 std::vector<Story> going_on_stories() {
   const auto runs = vm_is("RUNNING");
   return {
@@ -98,20 +102,18 @@ std::vector<Story> going_on_stories() {
        {a_vm(), is_refused("ensure_deleted", 1), always_fails("ensure_copied")},
        {snaps(Kind::kDeferred), acts(Action::kTerminate), recovers(Recover::kRetry),
         storage_heals(), retries()},
-       {snapshot_is("ready"), vm_is("DONE"), vm_has_no_files()},
-       {snapshot_is("ready"), vm_is("DONE"), vm_has_no_files()}},
+       saved_and_gone(), saved_and_gone()},
       {"recover success of a failed epilog with a retained disk is refused first",
        {a_vm(2), is_refused("ensure_deleted", 1), is_refused("ensure_copied")},
        {snaps(Kind::kDeferred), acts(Action::kTerminate), recovers(Recover::kSuccess),
         sees(vm_is("EPILOG_FAILURE")), recovers(Recover::kRetry), storage_heals(), retries()},
-       {snapshot_is("ready"), vm_is("DONE"), vm_has_no_files()},
-       {snapshot_is("ready"), vm_is("DONE"), vm_has_no_files()}},
+       saved_and_gone(), saved_and_gone()},
   };
 }
 
 std::vector<Story> deleting_stories() {
   const std::vector<Check> gone{vm_is("DONE"), vm_has_no_files()};
-  const std::vector<Check> saved{snapshot_is("ready"), vm_is("DONE"), vm_has_no_files()};
+  const std::vector<Check> saved = saved_and_gone();
   const Step deferred = snaps(Kind::kDeferred);
   const Step deletes = recovers(Recover::kDelete);
   return {
