@@ -4,6 +4,7 @@
 #include "compute/guest_facts.h"
 #include "compute/internal/changes.h"
 #include "compute/internal/plan.h"
+#include "compute/thaw.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 
@@ -128,11 +129,12 @@ Result<Work> plan_doubt(db::Txn& txn, const Job& job, const Tools& tools) {
   const auto vm = find_own_vm(txn, job);
   if (!vm) return jobs::at_once(jobs::cancelled());
   const auto disk = TRY(find_disk(txn, vm->id, disk_of(job)));
-  const VmPlan plan = TRY(plan_of(txn, vm->id));
-  auto* storage = TRY(tools.drivers.datastore(plan.system_tm_mad));
+  const auto bench = TRY(workbench(txn, tools, *vm));
   return jobs::work<bool>(
-      [storage, path = disk.overlay_path](Progress&) -> Result<bool> {
-        const auto facts = storage->inspect_file({path, Format::kQcow2});
+      [bench, path = disk.overlay_path, attempt = job.attempt](Progress&) -> Result<bool> {
+        if (bench.host)
+          CHECK_OK(thaw_in_doubt(*bench.host->driver, bench.host->domain, attempt));
+        const auto facts = bench.storage->inspect_file({path, Format::kQcow2});
         if (facts) return true;
         if (facts.error().code == Errc::kNotFound) return false;
         return tl::unexpected(facts.error());

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "base/log.h"
 #include "compute/host.h"
+#include "compute/thaw.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/backup_watch.h"
@@ -213,8 +215,9 @@ jobs::Next settle_refused(db::Txn& txn, const jobs::Job& job, const Error& error
   return jobs::go("doubt");
 }
 
-/// Pinning has failed again and again. Only when no overlay has come of it may it fail for good;
-/// else the guest may be writing to one, and pinning goes on until that is known.
+/// Pinning has failed again and again. Only when the guest is thawed and no overlay has come of it
+/// may it fail for good; else the guest may be writing to one, and pinning goes on until that is
+/// known.
 jobs::Next settle_doubt(db::Txn& txn, const jobs::Job& job, const Result<bool>& has_overlay) {
   if (!has_overlay)
     return jobs::again(jobs::pause_after(job.attempt), has_overlay.error().text());
@@ -223,15 +226,26 @@ jobs::Next settle_doubt(db::Txn& txn, const jobs::Job& job, const Result<bool>& 
   return fail_members(txn, job, "pinning", {Errc::kStalled, job.args.get(kLastError), {}});
 }
 
+/// Thaws the guest, if it still runs there.
+Result<std::function<Result<void>()>> thawing(const Toolbox& tools, db::Txn& txn,
+                                              const compute::Vm& vm, int attempt) {
+  if (moment_of(vm) != Moment::kRunning) return [] { return Result<void>{}; };
+  const auto domain = TRY(compute::find_domain(txn, vm.id));
+  auto* driver = TRY(tools.drivers.hypervisor(domain.vm_mad));
+  return [=] { return compute::thaw_in_doubt(*driver, domain.ref, attempt); };
+}
+
 Result<jobs::Work> plan_doubt(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
   const auto set = list_members(txn, job);
   if (set.empty()) return jobs::at_once(jobs::cancelled());
   const auto vm = TRY(compute::find_vm(txn, job.vm));
   auto* driver = TRY(layer_driver(txn, tools, vm));
+  const auto thaw = TRY(thawing(tools, txn, vm, job.attempt));
   std::vector<std::string> overlays;
   for (const Snapshot& snapshot : set) overlays.push_back(snapshot.pin_path);
   return jobs::work<bool>(
-      [driver, overlays](Progress&) -> Result<bool> {
+      [driver, overlays, thaw](Progress&) -> Result<bool> {
+        CHECK_OK(thaw());
         for (const auto& overlay : overlays) {
           const auto facts = driver->inspect_file({overlay, datastore_driver::Format::kQcow2});
           if (facts || facts.error().code != Errc::kNotFound) return true;

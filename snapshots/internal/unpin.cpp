@@ -1,9 +1,11 @@
 #include "snapshots/internal/unpin.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/log.h"
 #include "compute/host.h"
+#include "compute/thaw.h"
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
 #include "snapshots/internal/moment.h"
@@ -57,20 +59,32 @@ Fold fold_of(db::Txn& txn, const Snapshot& snapshot, const compute::Vm& vm,
   }
 }
 
+/// The pin was given up before its driver had answered.
+bool may_be_frozen(const Snapshot& snapshot) { return snapshot.grade == datastore::Grade::kNone; }
+
+/// A guest that is frozen still is thawed first; an agent that is silent holds up no fold.
 Result<void> fold_live(const compute::Domain& domain, hypervisor_driver::Driver& driver,
-                       const compute::VmDisk& disk, Progress& progress) {
-  return driver.ensure_unpinned(domain.ref, {disk.target, disk.overlay_path}, disk.path, progress);
+                       const compute::VmDisk& disk, std::optional<int> attempt_to_thaw,
+                       Progress& progress) {
+  Result<void> thawed;
+  if (attempt_to_thaw) thawed = compute::thaw_in_doubt(driver, domain.ref, *attempt_to_thaw);
+  const hypervisor_driver::PinDisk pinned{disk.target, disk.overlay_path};
+  CHECK_OK(driver.ensure_unpinned(domain.ref, pinned, disk.path, progress));
+  return thawed;
 }
 
 /// The driver's part of a fold. The driver is looked up now: act() sees no database.
 Result<std::function<Result<void>(Progress&)>> folding(const Toolbox& tools, db::Txn& txn,
                                                        Fold fold, const compute::Vm& vm,
-                                                       const compute::VmDisk& disk) {
+                                                       const compute::VmDisk& disk,
+                                                       std::optional<int> attempt_to_thaw) {
   using Act = std::function<Result<void>(Progress&)>;
   if (fold == Fold::kLive) {
     const auto domain = TRY(compute::find_domain(txn, vm.id));
     auto* driver = TRY(tools.drivers.hypervisor(domain.vm_mad));
-    return Act([=](Progress& progress) { return fold_live(domain, *driver, disk, progress); });
+    return Act([=](Progress& progress) {
+      return fold_live(domain, *driver, disk, attempt_to_thaw, progress);
+    });
   }
   auto* driver = TRY(layer_driver(txn, tools, vm));
   const Layer overlay{disk.overlay_path, Format::kQcow2};
@@ -118,7 +132,9 @@ Result<jobs::Work> plan_fold(const Toolbox& tools, db::Txn& txn, const jobs::Job
   if (const auto claimed = jobs::claim(txn, job, resource); !claimed)
     return jobs::at_once(jobs::wait_for(jobs::claim_key(resource), kClaimWait,
                                         claimed.error().text()));
-  auto act = folding(tools, txn, fold, *vm, *disk);
+  const auto attempt_to_thaw =
+      may_be_frozen(snapshot) ? std::optional(job.attempt) : std::nullopt;
+  auto act = folding(tools, txn, fold, *vm, *disk, attempt_to_thaw);
   if (!act) {
     jobs::release(txn, job.id, resource);
     return jobs::at_once(try_again(job, "folding back", act.error()));

@@ -1,4 +1,4 @@
-#include "tests/sim/site.h"
+#include "tests/sim/backup_site.h"
 
 namespace neph {
 namespace {
@@ -6,7 +6,7 @@ namespace {
 using compute::Action;
 
 /// What a controller does first that was killed while a guest was frozen.
-class Thaw : public Site {
+class Thaw : public BackupSite {
  protected:
   [[nodiscard]] bool is_frozen(VmId id) {
     return world().find_domain(compute::domain_name(id))->is_frozen;
@@ -54,6 +54,45 @@ TEST_F(Thaw, LetsJobsRunWhenTheHostOfTheGuestStaysAway) {
   pass(Duration{60'000});
   EXPECT_FALSE(is_frozen(vm));
   EXPECT_EQ(snapshot(shot_).phase, snapshots::Phase::kReady) << snapshot(shot_).error;
+}
+
+TEST_F(Thaw, FollowsWhenTheSnapshotIsCancelledMeanwhile) {
+  const VmId vm = freeze_and_lose();
+  ASSERT_TRUE(change([&](db::Txn& txn) { return daemon().snapshots.cancel(txn, shot_); }));
+  pass(Duration{10'000});
+  EXPECT_TRUE(is_frozen(vm));
+  world().restore_host(host_);
+  pass(Duration{120'000});
+  EXPECT_FALSE(is_frozen(vm));
+  EXPECT_EQ(snapshot(shot_).phase, snapshots::Phase::kCancelled);
+  EXPECT_EQ(files_of(vm).size(), 1u);
+}
+
+TEST_F(Thaw, FollowsWhenTheBackupIsGivenUpMeanwhile) {
+  const VmId vm = create_vm();
+  world().inject({.kind = sim::FaultKind::kHostUnreachable, .verb = "agent.thaw"});
+  back_up(vm);
+  settle();
+  ASSERT_TRUE(is_frozen(vm));
+  pass(Duration{600'000});
+  world().restore_host(host_);
+  pass(Duration{120'000});
+  EXPECT_FALSE(is_frozen(vm));
+}
+
+TEST_F(Thaw, FollowsWhenADiskSnapshotIsGivenUpMeanwhile) {
+  const VmId vm = create_vm();
+  world().inject({.kind = sim::FaultKind::kHostUnreachable, .verb = "agent.thaw"});
+  ASSERT_TRUE(run<std::int64_t>([&](db::Txn& txn) {
+    return daemon().vms.create_disk_snapshot(txn, UserId{0}, vm, DiskId{0}, "point");
+  }));
+  ASSERT_TRUE(is_frozen(vm));
+  ASSERT_TRUE(recover(vm, compute::Recover::kFailure));
+  pass(Duration{60'000});
+  world().restore_host(host_);
+  pass(Duration{120'000});
+  EXPECT_FALSE(is_frozen(vm));
+  EXPECT_EQ(shown(vm), "RUNNING");
 }
 
 }  // namespace
