@@ -36,9 +36,9 @@ Next settle_deleted(db::Txn& txn, const Job& job, const Result<void>& removed) {
   return jobs::failed(removed.error());
 }
 
-/// A backup has a file for each disk, also one that a copy which was given up has left.
+/// Also what a copy that was given up has left. A backup has a file for each disk.
 std::vector<std::string> files_of(db::Txn& txn, const Image& image) {
-  std::vector<std::string> files{image.source};
+  std::vector<std::string> files{image.source, image.source + ".part"};
   for (const auto& each : list_disk_snapshots(txn, {image.id, {}, {}})) files.push_back(each.path);
   const auto backup = find_backup(txn, image.id);
   if (!backup) return files;

@@ -128,12 +128,18 @@ void enqueue_copy(db::Txn& txn, Snapshot snapshot) {
   save_snapshot(txn, snapshot);
 }
 
-void drop(db::Txn& txn, Snapshot snapshot, Phase end) {
+void drop(db::Txn& txn, Snapshot snapshot, Phase end, const std::string& left) {
   mark_disk(txn, snapshot, SaveAs::kGone);
   datastore::release_hold(txn, snapshot.id);
   const bool is_of_backup = is_backup(txn, snapshot);
-  if (!is_of_backup && datastore::find_image(txn, snapshot.image))
-    datastore::delete_image_row(txn, snapshot.image);
+  auto image = datastore::find_image(txn, snapshot.image);
+  if (image && !is_of_backup && left.empty()) datastore::delete_image_row(txn, image->id);
+  if (image && !is_of_backup && !left.empty()) {
+    image->state = datastore::ImageState::kError;
+    image->job = {};
+    image->attributes.set("ERROR", left);
+    datastore::save_image(txn, *image);
+  }
   txn.touch(ObjectKind::kUser, snapshot.owner);
   txn.touch(ObjectKind::kGroup, snapshot.group);
   snapshot.phase = end;

@@ -50,7 +50,8 @@ void enqueue_copy(db::Txn& txn, Snapshot snapshot);
 /// Stops its worker, and queues what is to be cleaned up. \returns kWrongState when it is over
 Result<void> give_up(db::Txn& txn, Snapshot snapshot, Phase end);
 /// The end of a snapshot that makes no image: hold, image and row.
-void drop(db::Txn& txn, Snapshot snapshot, Phase end);
+/// \param left  why a file of the image could not be removed: it stays, in ERROR, to be deleted
+void drop(db::Txn& txn, Snapshot snapshot, Phase end, const std::string& left = {});
 /// Keeps the disk and what is pinned, tells the step and the tool's own words.
 void mark_failed(db::Txn& txn, Snapshot snapshot, std::string_view step, const Error& error);
 /// Changes what an armed hold fires on; others are left alone.

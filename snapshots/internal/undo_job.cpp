@@ -2,6 +2,7 @@
 
 #include "jobs/backoff.h"
 #include "jobs/queue.h"
+#include "snapshots/internal/backup_watch.h"
 #include "snapshots/internal/records.h"
 #include "snapshots/internal/unpin.h"
 
@@ -11,6 +12,9 @@ namespace neph::snapshots {
 namespace {
 
 constexpr Duration kWorkerWait{60'000};
+constexpr int kCleanAttempts = 20;
+/// Why a file of the image could not be removed.
+constexpr std::string_view kLeft = "LEFT";
 
 JobId worker_of(const jobs::Job& job) {
   const std::string text = job.args.get("WORKER", "-1");
@@ -33,6 +37,20 @@ Result<jobs::Work> plan_stop(db::Txn& txn, const jobs::Job& job) {
   return jobs::at_once(jobs::go("clean"));
 }
 
+/// What the storage has refused to remove for minutes is left to image.delete: its owner can try
+/// that again. A backup's files are removed with the backup.
+jobs::Next settle_clean(db::Txn& txn, const jobs::Job& job, Result<void> outcome) {
+  if (outcome) return jobs::go("unpin");
+  const Error& error = outcome.error();
+  if (job.attempt + 1 < kCleanAttempts || is_backup(txn, job))
+    return jobs::again(jobs::pause_after(job.attempt),
+                       fmt::format("removing what was copied: {}", error.text()));
+  text::Template args = job.args;
+  args.set(kLeft, error.text());
+  jobs::save_args(txn, job.id, args);
+  return jobs::go("unpin");
+}
+
 Result<jobs::Work> plan_clean(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
   const auto image = datastore::find_image(txn, job.image);
   if (!image) return jobs::at_once(jobs::go("unpin"));
@@ -44,19 +62,16 @@ Result<jobs::Work> plan_clean(const Toolbox& tools, db::Txn& txn, const jobs::Jo
         CHECK_OK(driver->ensure_deleted(partial_path_of(image, disk)));
         return driver->ensure_deleted(target_path_of(image, disk));
       },
-      [](db::Txn&, const jobs::Job& now, Result<void> outcome) -> jobs::Next {
-        if (outcome) return jobs::go("unpin");
-        return jobs::again(jobs::pause_after(now.attempt),
-                           fmt::format("removing what was copied: {}", outcome.error().text()));
-      }};
+      &settle_clean};
 }
 
 Result<jobs::Work> plan_last(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
-  return plan_unpin(tools, txn, job, [end = end_of(job)](db::Txn& last, const Snapshot& snapshot) {
+  return plan_unpin(tools, txn, job, [end = end_of(job), left = job.args.get(kLeft)](
+                                         db::Txn& last, const Snapshot& snapshot) {
     Snapshot gone = snapshot;
     gone.pin_path.clear();
     gone.pin = PinKind::kNone;
-    drop(last, gone, end);
+    drop(last, gone, end, left);
   });
 }
 

@@ -323,6 +323,26 @@ TEST_F(SnapshotRules, CancelOfAnArmedOneLeavesNothing) {
   EXPECT_EQ(files_of(id), std::vector<std::string>{});
 }
 
+TEST_F(SnapshotRules, AFileThatCannotBeRemovedIsLeftToTheImagesOwner) {
+  const VmId id = written_vm();
+  world().inject({.kind = sim::FaultKind::kCopyFails, .times = sim::kAlways});
+  const Snapshot taken = take(id, Kind::kHot, "hot");
+  pass(Duration{10'000});
+  world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_deleted",
+                  .times = sim::kAlways});
+  ASSERT_TRUE(change([&](db::Txn& txn) { return daemon().snapshots.cancel(txn, taken.id); }));
+  pass(Duration{900'000});
+  EXPECT_EQ(snapshot(taken.id).phase, Phase::kCancelled);
+  EXPECT_EQ(holds(id), 0u);
+  ASSERT_EQ(image(taken.image)->state, datastore::ImageState::kError);
+  EXPECT_NE(image(taken.image)->attributes.get("ERROR"), "");
+  world().clear_faults();
+  ASSERT_TRUE(change([&](db::Txn& txn) { return daemon().images.remove(txn, taken.image); }));
+  pass(Duration{60'000});
+  EXPECT_FALSE(image(taken.image));
+  EXPECT_EQ(open_jobs().size(), 0u);
+}
+
 TEST_F(SnapshotRules, OneDeferredPerDisk) {
   const VmId id = written_vm();
   const Snapshot first = take(id, Kind::kDeferred, "deferred");
