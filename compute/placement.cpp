@@ -127,6 +127,26 @@ void place(db::Txn& txn, VmService& vms, const std::vector<VmId>& ids) {
   for (const auto& refusal : plan.refusals) say_why(txn, refusal.vm, refusal.reason);
 }
 
+/// On from CLONING, when all its images are there or one of them never will be.
+void promote(db::Txn& txn, VmId id) {
+  auto vm = find_vm(txn, id);
+  if (!vm) return;
+  bool is_ready = true;
+  bool has_failed = false;
+  for (const VmDisk& disk : list_disks(txn, id)) {
+    if (!disk.image.is_set()) continue;
+    const auto found = datastore::find_image(txn, disk.image);
+    has_failed = has_failed || !found || found->state == datastore::ImageState::kError;
+    is_ready = is_ready && found && found->state == datastore::ImageState::kReady;
+  }
+  if (!is_ready && !has_failed) return;
+  if (has_failed) put_error(*vm, txn.at(), "an image that it waited for could not be copied");
+  const bool is_held = vm->attributes.is_yes("SUBMIT_ON_HOLD");
+  const VmState ready = is_held ? VmState::kHold : VmState::kPending;
+  set_stand(*vm, {is_ready ? ready : VmState::kCloningFailure, LcmState::kInit});
+  save_vm(txn, *vm);
+}
+
 }  // namespace
 
 void place_pending(db::Txn& txn, VmService& vms) {
@@ -135,24 +155,11 @@ void place_pending(db::Txn& txn, VmService& vms) {
 }
 
 void promote_waiting_for(db::Txn& txn, ImageId image) {
-  for (const VmId id : list_cloning_vms(txn, image)) {
-    auto vm = find_vm(txn, id);
-    if (!vm) continue;
-    bool is_ready = true;
-    bool has_failed = false;
-    for (const VmDisk& disk : list_disks(txn, id)) {
-      if (!disk.image.is_set()) continue;
-      const auto found = datastore::find_image(txn, disk.image);
-      has_failed = has_failed || !found || found->state == datastore::ImageState::kError;
-      is_ready = is_ready && found && found->state == datastore::ImageState::kReady;
-    }
-    if (!is_ready && !has_failed) continue;
-    if (has_failed) put_error(*vm, txn.at(), "an image that it waited for could not be copied");
-    const bool is_held = vm->attributes.is_yes("SUBMIT_ON_HOLD");
-    const VmState ready = is_held ? VmState::kHold : VmState::kPending;
-    set_stand(*vm, {is_ready ? ready : VmState::kCloningFailure, LcmState::kInit});
-    save_vm(txn, *vm);
-  }
+  for (const VmId id : list_cloning_vms(txn, image)) promote(txn, id);
+}
+
+void promote_waiting(db::Txn& txn) {
+  for (const VmId id : list_cloning_vms(txn)) promote(txn, id);
 }
 
 }  // namespace neph::compute

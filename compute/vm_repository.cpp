@@ -144,6 +144,11 @@ std::vector<VmId> list_pending_vms(db::Txn& txn) {
   return db::list_ids<VmId>(txn, "SELECT id FROM vms WHERE state = 1 AND state <> 6 ORDER BY id");
 }
 
+std::vector<VmId> list_cloning_vms(db::Txn& txn) {
+  return db::list_ids<VmId>(txn, "SELECT id FROM vms WHERE state = ? AND state <> 6 ORDER BY id",
+                            VmState::kCloning);
+}
+
 std::vector<VmId> list_cloning_vms(db::Txn& txn, ImageId image) {
   return db::list_ids<VmId>(txn,
                             "SELECT DISTINCT d.vm_id FROM vm_disks d JOIN vms v ON v.id = d.vm_id"

@@ -146,7 +146,11 @@ void Watcher::start() {
 void Watcher::visit_all() {
   if (is_stopping_) return;
   store_.run<std::vector<HostId>>(
-      [](db::Txn& txn) -> Result<std::vector<HostId>> { return list_hosts(txn); },
+      [](db::Txn& txn) -> Result<std::vector<HostId>> {
+        // The power may have gone between an image's end and what follows from it.
+        promote_waiting(txn);
+        return list_hosts(txn);
+      },
       [this](const Result<std::vector<HostId>>& hosts) {
         if (!hosts) {
           lanes_.timers().after(kRetry, lanes_.store(), [this] { visit_all(); });
@@ -158,6 +162,20 @@ void Watcher::visit_all() {
 }
 
 void Watcher::stop() { is_stopping_ = true; }
+
+/// VMs that waited for an image go on, at the latest when the store can be written again.
+void Watcher::promote(std::function<void(db::Txn&)> work) {
+  if (is_stopping_) return;
+  store_.run<bool>(
+      [work = std::move(work)](db::Txn& txn) -> Result<bool> {
+        work(txn);
+        return true;
+      },
+      [this](const Result<bool>& done) {
+        if (done) return;
+        lanes_.timers().after(kRetry, lanes_.store(), [this] { promote(&promote_waiting); });
+      });
+}
 
 void Watcher::observe(db::Txn& txn, const db::ChangeSet& changes) {
   bool matters = false;
@@ -174,10 +192,7 @@ void Watcher::observe(db::Txn& txn, const db::ChangeSet& changes) {
         observe_host(txn, HostId{id});
         break;
       case ObjectKind::kImage:
-        store_.run([image = ImageId{id}](db::Txn& later) -> Result<void> {
-          promote_waiting_for(later, image);
-          return {};
-        });
+        promote([image = ImageId{id}](db::Txn& later) { promote_waiting_for(later, image); });
         break;
       case ObjectKind::kDatastore:
       case ObjectKind::kCluster: matters = true; break;

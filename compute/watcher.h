@@ -38,6 +38,7 @@ class Watcher {
 
   void observe(db::Txn& txn, const db::ChangeSet& changes);
   void observe_host(db::Txn& txn, HostId host);
+  void promote(std::function<void(db::Txn&)> work);
   void on_event(const hypervisor_driver::GuestEvent& event);
   void on_host_lost(const hypervisor_driver::GuestEvent& event);
   void visit_all();

@@ -15,7 +15,8 @@ namespace neph::compute {
 /// A disk of an ended VM, kept for a snapshot, that is this persistent image itself.
 [[nodiscard]] std::optional<VmId> find_retaining_vm(db::Txn& txn, ImageId image);
 
-/// Those CLONING that have a disk on this image.
+/// Those CLONING; that have a disk on this image.
+[[nodiscard]] std::vector<VmId> list_cloning_vms(db::Txn& txn);
 [[nodiscard]] std::vector<VmId> list_cloning_vms(db::Txn& txn, ImageId image);
 
 /// A number that no disk, NIC or snapshot of the VM has had. \param least  at least this one

@@ -500,6 +500,15 @@ Complaints check_idle(db::Txn& txn) {
     complain(complaints, "job {} ({}, step {}) is {}: {}", job.id, job.kind, job.step,
              jobs::name_of(job.state), job.reason);
   }
+  for (const Vm& vm : vms_of(txn)) {
+    if (vm.state != VmState::kCloning) continue;
+    const auto disks = compute::list_disks(txn, vm.id);
+    const bool is_waiting = std::ranges::any_of(disks, [&](const compute::VmDisk& disk) {
+      const auto image = datastore::find_image(txn, disk.image);
+      return image && image->state == ImageState::kLocked;
+    });
+    if (!is_waiting) complain(complaints, "{} waits for no image", words_of(vm));
+  }
   return complaints;
 }
 
