@@ -30,6 +30,7 @@ Power power_of(RawState state) {
 
 void fill_state(HostLink& link, RawState state, DomainFact& fact) {
   fact.power = power_of(state);
+  if (is_alive(state)) link.events().note_alive(fact.uuid);
   if (fact.power == Power::kOff)
     fact.reason = link.events().refine_shutoff(fact.uuid, state.reason);
   if (fact.power == Power::kCrashed) fact.reason = StopReason::kCrashed;

@@ -60,9 +60,9 @@ StopReason reason_of_state(int reason) {
     case VIR_DOMAIN_SHUTOFF_SAVED:
       return StopReason::kSaved;
     // libvirt writes "crashed" both for a guest panic and for a QEMU that died; the second is
-    // what happens without a panic having been seen.
+    // what happens without a panic having been seen. "Failed" is one that never came up, of which
+    // it says nothing.
     case VIR_DOMAIN_SHUTOFF_CRASHED:
-    case VIR_DOMAIN_SHUTOFF_FAILED:
       return StopReason::kFailed;
     default:
       return StopReason::kUnknown;
@@ -149,6 +149,7 @@ void HostEvents::on_lifecycle(virDomainPtr domain, int event, int detail) {
   switch (event) {
     case VIR_DOMAIN_EVENT_STARTED:
       note_starting(told.domain_uuid);
+      note_alive(told.domain_uuid);
       told.kind = Kind::kStarted;
       break;
     case VIR_DOMAIN_EVENT_SUSPENDED:
@@ -158,6 +159,7 @@ void HostEvents::on_lifecycle(virDomainPtr domain, int event, int detail) {
     case VIR_DOMAIN_EVENT_RESUMED:
       // An ACPI reboot by libvirt looks like a shutdown until it resumes.
       note_starting(told.domain_uuid);
+      note_alive(told.domain_uuid);
       told.kind = Kind::kResumed;
       break;
     case VIR_DOMAIN_EVENT_STOPPED:
@@ -174,6 +176,7 @@ void HostEvents::on_lifecycle(virDomainPtr domain, int event, int detail) {
       const std::lock_guard lock(mutex_);
       auto& memory = memories_[told.domain_uuid];
       memory.shutdown_at = clock_.now();
+      memory.is_end_missed = false;
       memory.is_ended_by_guest = detail == VIR_DOMAIN_EVENT_SHUTDOWN_GUEST;
       return;
     }
@@ -200,8 +203,15 @@ void HostEvents::on_disk_error(virDomainPtr domain, const char* path, const char
 Instant HostEvents::shutdown_since(const std::string& uuid) {
   const std::lock_guard lock(mutex_);
   auto& memory = memories_[uuid];
-  if (!memory.shutdown_at.is_set()) memory.shutdown_at = clock_.now();
+  if (memory.shutdown_at.is_set()) return memory.shutdown_at;
+  memory.is_end_missed = true;
+  memory.shutdown_at = clock_.now();
   return memory.shutdown_at;
+}
+
+void HostEvents::note_alive(const std::string& uuid) {
+  const std::lock_guard lock(mutex_);
+  memories_[uuid].is_seen_alive = true;
 }
 
 void HostEvents::note_destroying(const std::string& uuid) {
@@ -216,24 +226,26 @@ void HostEvents::note_starting(const std::string& uuid) {
 }
 
 StopReason HostEvents::refine_shutoff(const std::string& uuid, int reason) {
-  const auto told = reason_of_state(reason);
   const std::lock_guard lock(mutex_);
   const auto found = memories_.find(uuid);
-  if (found == memories_.end()) return told;
-  if (found->second.has_panicked) return StopReason::kCrashed;
-  if (told == StopReason::kDestroyed && found->second.is_cut_after_guest_ended)
-    return StopReason::kShutdown;
-  return told;
+  return refine(found == memories_.end() ? Memory{} : found->second, reason_of_state(reason));
 }
 
 StopReason HostEvents::reason_of_stop(const std::string& uuid, int detail) {
-  const auto told = reason_of_detail(detail);
   const std::lock_guard lock(mutex_);
-  const auto& memory = memories_[uuid];
+  return refine(memories_[uuid], reason_of_detail(detail));
+}
+
+StopReason HostEvents::refine(const Memory& memory, StopReason told) {
   // QEMU calls a panic "ended by the guest" too, so the panic is asked for first.
   if (memory.has_panicked) return StopReason::kCrashed;
   if (told == StopReason::kDestroyed && memory.is_cut_after_guest_ended)
     return StopReason::kShutdown;
+  // A libvirt that comes back to a QEMU which ends, or has ended, calls that a crash; it may as
+  // well be the end of a guest that had been asked to switch off.
+  const bool is_unseen = memory.is_end_missed || !memory.is_seen_alive;
+  if (told == StopReason::kFailed && is_unseen) return StopReason::kUnknown;
+  if (told == StopReason::kDestroyed && memory.is_end_missed) return StopReason::kUnknown;
   return told;
 }
 

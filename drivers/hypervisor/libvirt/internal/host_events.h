@@ -58,6 +58,8 @@ class HostEvents : public std::enable_shared_from_this<HostEvents> {
   [[nodiscard]] Instant shutdown_since(const std::string& uuid);
   /// The guest itself had ended before this driver cut its power: libvirt will say "destroyed".
   void note_destroying(const std::string& uuid);
+  /// It runs, so that its end will be seen.
+  void note_alive(const std::string& uuid);
   /// A new life: what is remembered of the last one goes.
   void note_starting(const std::string& uuid);
   /// libvirt's shutoff reason (virDomainShutoffReason), refined by what was seen.
@@ -69,9 +71,12 @@ class HostEvents : public std::enable_shared_from_this<HostEvents> {
     bool is_ended_by_guest = false;
     bool has_panicked = false;
     bool is_cut_after_guest_ended = false;
+    bool is_seen_alive = false;
+    bool is_end_missed = false;  ///< it was found ended, and nobody had told
   };
 
   void emit(GuestEvent event);
+  [[nodiscard]] static StopReason refine(const Memory& memory, StopReason told);
   [[nodiscard]] StopReason reason_of_stop(const std::string& uuid, int detail);
 
   const HostId host_;
