@@ -11,6 +11,8 @@ class Progress {
   virtual ~Progress() = default;
   /// Also proves that the step is alive: stall limits count from the last report that moved.
   virtual void report(Bytes done, Bytes total) = 0;
+  /// Proves the same where no bytes can be counted: a number that changes while the step moves.
+  virtual void report_sign(std::int64_t) {}
   /// Once true the step stops writing, removes what it began and returns kConflict.
   [[nodiscard]] virtual bool is_cancelled() const = 0;
 };

@@ -13,6 +13,7 @@ namespace neph::compute::internal {
 namespace {
 
 using hypervisor_driver::DomainFact;
+using hypervisor_driver::Power;
 using jobs::Job;
 using jobs::Next;
 using jobs::Work;
@@ -194,14 +195,22 @@ void mark_modified(db::Txn& txn, const VmPlan& plan) {
   }
 }
 
+/// \param is_repeated  an attempt before this one may have worked
 Result<DomainFact> start(const Reach& host, const hypervisor_driver::DomainSpec& spec,
-                         const std::string& memory_path, bool is_paused) {
+                         const std::string& memory_path, bool is_paused, bool is_repeated,
+                         Progress& progress) {
   if (is_paused) {
     CHECK_OK(host.driver->ensure_unpaused(host.domain));
     return host.driver->inspect_domain(host.domain);
   }
   if (memory_path.empty()) return host.driver->ensure_started(host.domain.host, spec);
-  return host.driver->ensure_restored(host.domain.host, spec, memory_path);
+  if (is_repeated) {
+    const auto now = TRY(host.driver->inspect_domain(host.domain));
+    // It was restored and its guest has ended since, so its disks are newer than the memory. The
+    // look that follows finds it off.
+    if (now.power == Power::kOff && has_run(now.reason)) return now;
+  }
+  return host.driver->ensure_restored(host.domain.host, spec, memory_path, progress);
 }
 
 Result<Work> plan_boot(db::Txn& txn, const Job& job, const Tools& tools) {
@@ -232,9 +241,9 @@ Result<Work> plan_boot(db::Txn& txn, const Job& job, const Tools& tools) {
   const bool is_paused = row.mode == DeployMode::kSuspended && vm->memory_path.empty();
   const std::string memory = row.restores == "memory" ? vm->memory_path : "";
   return jobs::work<DomainFact>(
-      [host = *host, storage = *storage, spec = std::move(*spec), memory,
-       is_paused](Progress&) -> Result<DomainFact> {
-        auto fact = start(host, spec, memory, is_paused);
+      [host = *host, storage = *storage, spec = std::move(*spec), memory, is_paused,
+       is_repeated = job.args.has(kRest)](Progress& progress) -> Result<DomainFact> {
+        auto fact = start(host, spec, memory, is_paused, is_repeated, progress);
         if (fact && !memory.empty()) CHECK_OK(storage->ensure_deleted(memory));
         return fact;
       },

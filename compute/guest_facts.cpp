@@ -115,6 +115,11 @@ bool is_in_doubt(const Vm& vm) {
          vm.lcm == LcmState::kBootStoppedFailure || vm.lcm == LcmState::kBootMigrateFailure;
 }
 
+bool has_run(StopReason reason) {
+  return reason == StopReason::kShutdown || reason == StopReason::kDestroyed ||
+         reason == StopReason::kCrashed || reason == StopReason::kFailed;
+}
+
 bool is_saving(db::Txn& txn, const Vm& vm) {
   if (vm.state != VmState::kActive) return false;
   if (vm.lcm == LcmState::kSaveSuspend || vm.lcm == LcmState::kSaveStop) return true;
@@ -152,6 +157,11 @@ void change_history(db::Txn& txn, VmId vm, const std::function<void(HistoryRecor
 void apply_off(db::Txn& txn, VmId id, StopReason reason, Instant at) {
   auto vm = find_vm(txn, id);
   if (!vm) return;
+  if (is_in_doubt(*vm) && !vm->memory_path.empty() && has_run(reason)) {
+    // It was restored, whatever was heard of that: its disks are newer than the memory.
+    vm->memory_path.clear();
+    return stop_by_itself(txn, *vm, reason, at);
+  }
   if (is_in_doubt(*vm)) {
     vm->rest_grade = Grade::kUnknown;
     save_vm(txn, *vm);

@@ -12,6 +12,10 @@
 /// transaction. Store lane. Each function may be told the same fact twice.
 namespace neph::compute {
 
+/// Whether a guest that ended for that reason had run until then: not so after a save or a move,
+/// and of kUnknown nobody can tell.
+[[nodiscard]] bool has_run(hypervisor_driver::StopReason reason);
+
 /// The last boot failed and nobody heard how: the guest may run although the VM is shown as off.
 /// The next look at its host tells.
 [[nodiscard]] bool is_in_doubt(const Vm& vm);

@@ -177,8 +177,8 @@ Result<Work> plan_saving(db::Txn& txn, const Job& job, const Tools& tools, Savin
   if (!plan) return jobs::at_once(saving.give_up(txn, *vm, plan.error()));
   vm->memory_path = memory_path_in(plan->directory);
   save_vm(txn, *vm);
-  return Work{[host = *host, path = vm->memory_path](Progress&) {
-                return host.driver->ensure_saved(host.domain, path);
+  return Work{[host = *host, path = vm->memory_path](Progress& progress) {
+                return host.driver->ensure_saved(host.domain, path, progress);
               },
               saving.settle};
 }

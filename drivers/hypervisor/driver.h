@@ -225,7 +225,8 @@ class Driver {
   /// Starts it from a memory file made by ensure_saved, with these disks.
   [[nodiscard]] virtual Result<DomainFact> ensure_restored(const HostRef& host,
                                                            const DomainSpec& spec,
-                                                           const std::string& memory_path) = 0;
+                                                           const std::string& memory_path,
+                                                           Progress& progress) = 0;
   /// Asks the guest to switch off (ACPI power button); returns at once.
   [[nodiscard]] virtual Result<void> ask_shutdown(const DomainRef& domain) = 0;
   /// Power cut. Off or missing already: fine.
@@ -234,7 +235,8 @@ class Driver {
   [[nodiscard]] virtual Result<void> ensure_undefined(const DomainRef& domain) = 0;
   /// Saves memory into a file and ends the domain. An unfinished file is removed on failure.
   [[nodiscard]] virtual Result<void> ensure_saved(const DomainRef& domain,
-                                                  const std::string& memory_path) = 0;
+                                                  const std::string& memory_path,
+                                                  Progress& progress) = 0;
   [[nodiscard]] virtual Result<void> reboot(const DomainRef& domain, Reboot how) = 0;
   /// Continues a paused domain.
   [[nodiscard]] virtual Result<void> ensure_unpaused(const DomainRef& domain) = 0;

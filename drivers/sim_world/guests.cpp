@@ -66,6 +66,7 @@ void power_on(State& state, const DomainKey& key) {
   domain.running_since = state.now;
   domain.cpu_time_ns = 0;
   ++domain.boots;
+  ++state.runs[key.name];
   state.reindex(key);
   state.emit(key, Kind::kStarted);
 }

@@ -39,6 +39,7 @@ struct File {
   Bytes ballast;   ///< bytes stored that are no blocks: a memory image
   std::map<std::string, std::string> texts;  ///< files of an ISO, for tests to read
   std::string memory_of;      ///< uuid of the domain whose memory this is
+  std::int64_t memory_of_run = 0;  ///< as counted in State::runs
   std::string flaw;           ///< why a stranger's file must be refused, empty for none
   bool is_unfinished = false; ///< somebody began to write it and has not ended
   bool is_conjured = false;   ///< stands for a file of a datastore that is real
@@ -167,6 +168,7 @@ class State {
   Bytes area_default = Bytes::megabytes(1024 * 1024);
   Sharing sharing = Sharing::kNo;
   std::map<std::string, Conduct> conducts;
+  std::map<std::string, std::int64_t> runs;  ///< by domain name: on all hosts, of this process
   std::multimap<Instant, PendingAct> pending;
   std::map<std::string, std::set<DomainKey>> users;  ///< layer -> active domains that use it
   std::map<std::string, int> copies;                 ///< layer -> copies that read it right now

@@ -248,6 +248,36 @@ TEST_F(LifecycleTest, MemoryThatWasSavedIsNotRestoredOverANewerDisk) {
   EXPECT_EQ(world().guest_content(compute::domain_name(id), "vda")->blocks.at(4), 44u);
 }
 
+class RestoredUnheard : public LifecycleTest {
+ protected:
+  void SetUp() override {
+    LifecycleTest::SetUp();
+    id_ = create_vm();
+    act(id_, Action::kSuspend);
+    world().inject({.kind = sim::FaultKind::kLostAnswer, .verb = "ensure_restored"});
+    act(id_, Action::kResume);
+    guest_writes(id_, 4, 44);
+    guest_shuts_down(id_);
+  }
+  void expect_newer_disk() {
+    pass(Duration{60'000});
+    EXPECT_EQ(shown(id_), "POWEROFF");
+    EXPECT_EQ(vm(id_).memory_path, "");
+    EXPECT_EQ(vm(id_).rest_grade, Grade::kShutdown);
+    act(id_, Action::kResume);
+    EXPECT_EQ(world().guest_content(compute::domain_name(id_), "vda")->blocks.at(4), 44u);
+    EXPECT_EQ(world().violations(), std::vector<std::string>{});
+  }
+  VmId id_;
+};
+
+TEST_F(RestoredUnheard, AGuestThatHasEndedSinceIsNotRestoredAgain) { expect_newer_disk(); }
+
+TEST_F(RestoredUnheard, AGuestThatHasEndedSinceIsOffWhenItsBootIsGivenUp) {
+  ASSERT_TRUE(recover(id_, Recover::kFailure));
+  expect_newer_disk();
+}
+
 TEST_F(LifecycleTest, ABootThatFailsCanBeTriedAgain) {
   world().inject({.kind = sim::FaultKind::kError, .verb = "ensure_started",
                   .error = {Errc::kInvalid, "no such machine type", ""}});

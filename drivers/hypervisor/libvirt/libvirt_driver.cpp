@@ -99,8 +99,9 @@ Result<DomainFact> LibvirtDriver::ensure_started(const HostRef& host, const Doma
 }
 
 Result<DomainFact> LibvirtDriver::ensure_restored(const HostRef& host, const DomainSpec& spec,
-                                                  const std::string& memory_path) {
-  return virt::restore(*link_to(host), spec, memory_path);
+                                                  const std::string& memory_path,
+                                                  Progress& progress) {
+  return virt::restore(*link_to(host), spec, memory_path, progress);
 }
 
 Result<void> LibvirtDriver::ask_shutdown(const DomainRef& domain) {
@@ -141,10 +142,12 @@ Result<void> LibvirtDriver::ensure_undefined(const DomainRef& domain) {
   return virt::Refusal().of("The definition of domain {} cannot be removed.", domain.name);
 }
 
-Result<void> LibvirtDriver::ensure_saved(const DomainRef& domain, const std::string& memory_path) {
+Result<void> LibvirtDriver::ensure_saved(const DomainRef& domain, const std::string& memory_path,
+                                         Progress& progress) {
   const auto link = link_to(domain.host);
   const auto found = TRY(need(*link, domain, Use::kBulk));
-  return virt::save(*link, found.connection.get(), found.domain.get(), memory_path);
+  return virt::save(*link, found.connection.get(), found.domain.get(), memory_path,
+                    progress);
 }
 
 Result<void> LibvirtDriver::reboot(const DomainRef& domain, Reboot how) {

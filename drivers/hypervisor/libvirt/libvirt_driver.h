@@ -68,12 +68,14 @@ class LibvirtDriver final : public Driver {
   /// The description inside the memory file decides what the guest sees; paths of disks, bridges
   /// and the serial log are taken from `spec`.
   [[nodiscard]] Result<DomainFact> ensure_restored(const HostRef& host, const DomainSpec& spec,
-                                                   const std::string& memory_path) override;
+                                                   const std::string& memory_path,
+                                                   Progress& progress) override;
   [[nodiscard]] Result<void> ask_shutdown(const DomainRef& domain) override;
   [[nodiscard]] Result<void> ensure_destroyed(const DomainRef& domain) override;
   [[nodiscard]] Result<void> ensure_undefined(const DomainRef& domain) override;
   [[nodiscard]] Result<void> ensure_saved(const DomainRef& domain,
-                                          const std::string& memory_path) override;
+                                          const std::string& memory_path,
+                                          Progress& progress) override;
   [[nodiscard]] Result<void> reboot(const DomainRef& domain, Reboot how) override;
   [[nodiscard]] Result<void> ensure_unpaused(const DomainRef& domain) override;
 

@@ -214,6 +214,9 @@ Result<DomainFact> SimHypervisor::power_on(const HostRef& host, const DomainSpec
   return at_host(host, [&](State& state) -> Result<DomainFact> {
     if (!is_active(state)) {
       CHECK_OK(check_start(state, host, spec, memory_path));
+      const File* memory = memory_path ? state.find_file(*memory_path) : nullptr;
+      if (memory != nullptr && memory->memory_of_run != state.runs[spec.name])
+        state.violate(fmt::format("{} is restored from memory older than its disks", spec.name));
       define(state, key, spec);
       sim::power_on(state, key);
     }
@@ -227,7 +230,7 @@ Result<DomainFact> SimHypervisor::ensure_started(const HostRef& host, const Doma
 }
 
 Result<DomainFact> SimHypervisor::ensure_restored(const HostRef& host, const DomainSpec& spec,
-                                                  const std::string& memory_path) {
+                                                  const std::string& memory_path, Progress&) {
   return perform<DomainFact>({"ensure_restored", host.name, spec.name, memory_path, {}}, host,
                              [&](const Struck&) { return power_on(host, spec, memory_path); });
 }
@@ -280,7 +283,8 @@ Result<void> SimHypervisor::ensure_undefined(const DomainRef& ref) {
   });
 }
 
-Result<void> SimHypervisor::ensure_saved(const DomainRef& ref, const std::string& memory_path) {
+Result<void> SimHypervisor::ensure_saved(const DomainRef& ref, const std::string& memory_path,
+                                         Progress&) {
   Scene call = scene("ensure_saved", ref);
   call.path = memory_path;
   return perform<void>(call, ref.host, [&](const Struck&) -> Result<void> {
@@ -309,6 +313,7 @@ Result<void> SimHypervisor::ensure_saved(const DomainRef& ref, const std::string
       File memory = state.files[memory_path];
       memory.ballast = (*domain)->memory;
       memory.is_unfinished = false;
+      memory.memory_of_run = state.runs[ref.name];
       state.put_file(memory_path, std::move(memory));
       sim::power_off(state, key_of(ref), StopReason::kSaved);
       return {};

@@ -34,12 +34,14 @@ class SimHypervisor : public Driver {
   [[nodiscard]] Result<DomainFact> ensure_started(const HostRef& host,
                                                   const DomainSpec& spec) override;
   [[nodiscard]] Result<DomainFact> ensure_restored(const HostRef& host, const DomainSpec& spec,
-                                                   const std::string& memory_path) override;
+                                                   const std::string& memory_path,
+                                                   Progress& progress) override;
   [[nodiscard]] Result<void> ask_shutdown(const DomainRef& domain) override;
   [[nodiscard]] Result<void> ensure_destroyed(const DomainRef& domain) override;
   [[nodiscard]] Result<void> ensure_undefined(const DomainRef& domain) override;
   [[nodiscard]] Result<void> ensure_saved(const DomainRef& domain,
-                                          const std::string& memory_path) override;
+                                          const std::string& memory_path,
+                                          Progress& progress) override;
   [[nodiscard]] Result<void> reboot(const DomainRef& domain, Reboot how) override;
   [[nodiscard]] Result<void> ensure_unpaused(const DomainRef& domain) override;
   [[nodiscard]] Result<PinProof> ensure_pinned(const DomainRef& domain,

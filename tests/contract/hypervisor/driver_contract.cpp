@@ -102,7 +102,9 @@ TEST_P(DriverContract, ADomainThatIsOffRefusesWhatNeedsARunningOne) {
   EXPECT_DONE(driver().ensure_destroyed(ref(spec)));
   EXPECT_REFUSED(driver().ask_shutdown(ref(spec)), Errc::kWrongState);
   EXPECT_REFUSED(driver().reboot(ref(spec), Reboot::kHard), Errc::kWrongState);
-  EXPECT_REFUSED(driver().ensure_saved(ref(spec), kit_->fresh_path("memory")), Errc::kWrongState);
+  NoProgress progress;
+  EXPECT_REFUSED(driver().ensure_saved(ref(spec), kit_->fresh_path("memory"), progress),
+                 Errc::kWrongState);
   EXPECT_REFUSED(driver().ensure_unpaused(ref(spec)), Errc::kWrongState);
   const PinRequest request{.disks = {{"vda", kit_->fresh_path("overlay")}}};
   EXPECT_REFUSED(driver().ensure_pinned(ref(spec), request), Errc::kWrongState);
@@ -146,18 +148,19 @@ TEST_P(DriverContract, SavedMemoryEndsTheDomainAndBringsItBack) {
   NEPH_NEEDS(Talent::kRestore);
   const auto spec = kit_->domain("one-1");
   const auto memory = kit_->fresh_path("memory");
+  NoProgress progress;
   EXPECT_DONE(driver().ensure_started(host(), spec));
-  EXPECT_DONE(driver().ensure_saved(ref(spec), memory));
+  EXPECT_DONE(driver().ensure_saved(ref(spec), memory, progress));
   EXPECT_TRUE(kit_->has_file(memory));
   const auto saved = driver().inspect_domain(ref(spec));
   ASSERT_DONE(saved);
   EXPECT_EQ(saved->power, Power::kOff);
   EXPECT_EQ(saved->reason, StopReason::kSaved);
-  EXPECT_DONE(driver().ensure_saved(ref(spec), memory));
-  const auto back = driver().ensure_restored(host(), spec, memory);
+  EXPECT_DONE(driver().ensure_saved(ref(spec), memory, progress));
+  const auto back = driver().ensure_restored(host(), spec, memory, progress);
   ASSERT_DONE(back);
   EXPECT_EQ(back->power, Power::kRunning);
-  const auto again = driver().ensure_restored(host(), spec, memory);
+  const auto again = driver().ensure_restored(host(), spec, memory, progress);
   ASSERT_DONE(again);
   EXPECT_EQ(again->power, Power::kRunning);
 }

@@ -220,12 +220,13 @@ TEST_F(LibvirtGuest, ASavedGuestGoesOnWhereItWas) {
   const auto spec = boot({{"MARKER", "save"}});
   wait_for_agent(spec);
   const auto memory = kit_.fresh_path("memory");
-  ASSERT_DONE(driver().ensure_saved(ref(spec), memory));
+  NoProgress progress;
+  ASSERT_DONE(driver().ensure_saved(ref(spec), memory, progress));
   EXPECT_TRUE(stops_for(spec, StopReason::kSaved));
   auto moved = spec;
   moved.disks[0].path = kit_.fresh_path("moved.qcow2");
   fs::rename(spec.disks[0].path, moved.disks[0].path);
-  ASSERT_DONE(driver().ensure_restored(kit_.host(), moved, memory));
+  ASSERT_DONE(driver().ensure_restored(kit_.host(), moved, memory, progress));
   wait_for_agent(spec);
   const auto log = kit_.serial_log(spec);
   const auto first = log.find("NEPH READY");

@@ -135,11 +135,12 @@ TEST_F(SimGuests, AFullDiskPausesTheGuestUntilThereIsRoom) {
 
 TEST_F(SimGuests, AMemoryFileBringsOnlyItsOwnGuestBack) {
   start("one-1");
-  ASSERT_TRUE(hypervisor_.ensure_saved(ref("one-1"), "/images/memory"));
+  ASSERT_TRUE(hypervisor_.ensure_saved(ref("one-1"), "/images/memory", no_progress_));
   EXPECT_EQ(world_.find_file("/images/memory")->stored_size(), Bytes::megabytes(64));
-  const auto other = hypervisor_.ensure_restored(host_, spec("one-2"), "/images/memory");
+  const auto other =
+      hypervisor_.ensure_restored(host_, spec("one-2"), "/images/memory", no_progress_);
   EXPECT_EQ(other.error().code, Errc::kInvalid);
-  EXPECT_TRUE(hypervisor_.ensure_restored(host_, spec("one-1"), "/images/memory"));
+  EXPECT_TRUE(hypervisor_.ensure_restored(host_, spec("one-1"), "/images/memory", no_progress_));
 }
 
 TEST_F(SimGuests, TwoWritersOfOneFileAreAViolation) {

@@ -83,8 +83,9 @@ TEST_F(DeferredSnapshot, OfASavedVmCanBeTakenAsItIs) {
   Request request = deferred();
   request.captures_crashed = true;
   const Snapshot made = ask_one(request);
+  NoProgress progress;
   ASSERT_TRUE(hypervisor_.ensure_saved({{HostId{0}, "node1", ""}, kGuest, "uuid-of-guest"},
-                                       "/ds/0/0/memory"));
+                                       "/ds/0/0/memory", progress));
   set_stand(VmState::kSuspended);
   EXPECT_EQ(snapshot(made.id).phase, Phase::kArmed);
   change([&](db::Txn& txn) { ASSERT_TRUE(service_->capture(txn, made.id)); });
@@ -171,8 +172,9 @@ TEST_F(DeferredSnapshot, WaitsForAHotOneOfTheSameDiskAndShowsTheStop) {
 
 TEST_F(DeferredSnapshot, StaysArmedWhileTheVmIsSuspendedAndAHotOneIsGradedCrash) {
   const Snapshot armed = ask_one(deferred());
+  NoProgress progress;
   ASSERT_TRUE(hypervisor_.ensure_saved({{HostId{0}, "node1", ""}, kGuest, "uuid-of-guest"},
-                                       "/ds/0/0/memory"));
+                                       "/ds/0/0/memory", progress));
   set_stand(VmState::kSuspended);
   const Snapshot taken = ask_one(hot("now"));
   EXPECT_EQ(snapshot(armed.id).phase, Phase::kArmed);

@@ -8,10 +8,13 @@
 #include "drivers/hypervisor/libvirt/internal/domain_facts.h"
 #include "drivers/hypervisor/libvirt/internal/domain_xml.h"
 #include "drivers/hypervisor/libvirt/internal/errors.h"
+#include "drivers/hypervisor/libvirt/internal/threads.h"
 
 namespace neph::hypervisor_driver::virt {
 
 namespace {
+
+constexpr Duration kLookInterval{5'000};
 
 DomainRef ref_of(const HostLink& link, const DomainSpec& spec) {
   return {link.host(), spec.name, spec.uuid};
@@ -78,6 +81,19 @@ bool is_saved_in(virConnectPtr connection, virDomainPtr domain, const std::strin
   return saved && std::string_view(saved.get()).find(uuid_of(domain)) != std::string_view::npos;
 }
 
+/// libvirt saves and restores in one call that tells nothing. The guest stands still meanwhile, so
+/// QEMU takes processor time for the memory alone: as long as that grows, the memory moves.
+void report_signs(HostLink& link, const DomainRef& ref, Progress& progress) {
+  const auto connection = link.connect(HostLink::Use::kControl);
+  if (!connection) return;
+  const auto domain = find_domain(connection->get(), ref);
+  if (!domain || !*domain) return;
+  virDomainInfo info{};
+  if (virDomainGetInfo(domain->get(), &info) == 0)
+    progress.report_sign(static_cast<std::int64_t>(info.cpuTime));
+  else virResetLastError();
+}
+
 }  // namespace
 
 Result<DomainFact> start(HostLink& link, const DomainSpec& spec) {
@@ -92,7 +108,7 @@ Result<DomainFact> start(HostLink& link, const DomainSpec& spec) {
 }
 
 Result<DomainFact> restore(HostLink& link, const DomainSpec& spec,
-                           const std::string& memory_path) {
+                           const std::string& memory_path, Progress& progress) {
   const auto connection = TRY(link.connect(HostLink::Use::kBulk));
   if (auto running = TRY(find_running(link, connection.get(), spec))) return *running;
   const Text saved(virDomainSaveImageGetXMLDesc(connection.get(), memory_path.c_str(),
@@ -103,6 +119,7 @@ Result<DomainFact> restore(HostLink& link, const DomainSpec& spec,
   // transient one takes the reason of its end along.
   const auto domain = TRY(define(link, connection.get(), spec));
   link.events().note_starting(spec.uuid);
+  const Ticker ticker(kLookInterval, [&] { report_signs(link, ref_of(link, spec), progress); });
   if (virDomainRestoreFlags(connection.get(), memory_path.c_str(), xml.c_str(),
                             VIR_DOMAIN_SAVE_RUNNING) < 0)
     return fact_or(link, domain.get(), Refusal().error("Domain {} cannot be restored on {}.",
@@ -111,7 +128,7 @@ Result<DomainFact> restore(HostLink& link, const DomainSpec& spec,
 }
 
 Result<void> save(HostLink& link, virConnectPtr connection, virDomainPtr domain,
-                  const std::string& memory_path) {
+                  const std::string& memory_path, Progress& progress) {
   const auto state = TRY(settled_state(link, domain));
   if (!is_alive(state)) {
     const bool may_be_saved = state.state == VIR_DOMAIN_SHUTOFF &&
@@ -120,6 +137,8 @@ Result<void> save(HostLink& link, virConnectPtr connection, virDomainPtr domain,
     if (may_be_saved && is_saved_in(connection, domain, memory_path)) return {};
     return fail(Errc::kWrongState, "Domain {} is not running.", name_of(domain));
   }
+  const DomainRef ref{link.host(), name_of(domain), uuid_of(domain)};
+  const Ticker ticker(kLookInterval, [&] { report_signs(link, ref, progress); });
   if (virDomainSaveFlags(domain, memory_path.c_str(), nullptr, 0) == 0) return {};
   auto error = Refusal().error("The memory of domain {} cannot be saved.", name_of(domain));
   if (is_saved_in(connection, domain, memory_path)) return tl::unexpected(std::move(error));

@@ -126,4 +126,25 @@ void Watchdog::guard(Duration limit, const std::function<void()>& bite) {
   bite();
 }
 
+Ticker::Ticker(Duration interval, std::function<void()> tick)
+    : thread_([this, interval, tick = std::move(tick)] { run(interval, tick); }) {}
+
+Ticker::~Ticker() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+    changed_.notify_all();
+  }
+  thread_.join();
+}
+
+void Ticker::run(Duration interval, const std::function<void()>& tick) {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, interval, [this] { return is_over_; })) {
+    lock.unlock();
+    tick();
+    lock.lock();
+  }
+}
+
 }  // namespace neph::hypervisor_driver::virt

@@ -70,4 +70,22 @@ class Watchdog {
   std::thread thread_;
 };
 
+/// Calls `tick` on a thread of its own, again and again after an interval, until it is destroyed;
+/// that waits for a call under way.
+class Ticker {
+ public:
+  Ticker(Duration interval, std::function<void()> tick);
+  ~Ticker();
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
+
+ private:
+  void run(Duration interval, const std::function<void()>& tick);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;
+  std::thread thread_;
+};
+
 }  // namespace neph::hypervisor_driver::virt
