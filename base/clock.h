@@ -52,6 +52,8 @@ class VirtualClock final : public Clock {
   [[nodiscard]] Duration monotonic() const override { return now_ - start_; }
   void sleep_for(Duration length) override { now_ = now_ + length; }
   void set(Instant at) { now_ = at; }
+  /// Somebody sets the wall clock; no time passes.
+  void step_wall_clock(Duration by) { now_ = now_ + by, start_ = start_ + by; }
 
  private:
   Instant start_;

@@ -68,8 +68,11 @@ void apply(db::Txn& txn, const Job& job, const Next& next);
 void mark_running(db::Txn& txn, JobId id);
 /// Forgets jobs that were over before `before`, all but the last ones.
 void prune(db::Txn& txn, Instant before);
-/// After a restart: what ran is queued again at its cursor.
+/// After a restart: what ran is queued again at its cursor. Pauses are short: one that ends far in
+/// the future was written by a clock that has been set back since.
 void requeue_interrupted(db::Txn& txn);
+/// The machine's clock was set: what waits, waits as long as it would have.
+void shift_waits(db::Txn& txn, Duration by);
 /// A step that acts has not moved for long: says so in the row. It stays the job's step.
 void mark_stalled(db::Txn& txn, const Job& job, Duration idle);
 

@@ -14,6 +14,7 @@ constexpr std::string_view kColumns =
 /// How long the history of what is over is kept, and how often that is looked at.
 constexpr Duration kHistory{7LL * 86'400'000};
 constexpr std::int64_t kPruneEvery = 256;
+constexpr Duration kPauseMax{60'000};
 // SQLite takes a partial index only where the query repeats its condition word by word, as the
 // queries below do with "state <= 3" and "wake_key <> ''".
 
@@ -218,6 +219,15 @@ void requeue_interrupted(db::Txn& txn) {
     txn.exec("UPDATE jobs SET state = ?, reason = '' WHERE id = ?", JobState::kQueued, id);
     note(txn, id, step, "begun again: the daemon was restarted");
   }
+  txn.exec(
+      "UPDATE jobs SET not_before_ms = ? WHERE state <= 3 AND state = 3 AND wake_key = '' AND "
+      "not_before_ms > ?",
+      txn.at(), txn.at() + kPauseMax);
+}
+
+void shift_waits(db::Txn& txn, Duration by) {
+  txn.exec("UPDATE jobs SET not_before_ms = not_before_ms + ? WHERE state <= 3 AND state = 3",
+           by.count());
 }
 
 void mark_stalled(db::Txn& txn, const Job& job, Duration idle) {

@@ -11,6 +11,7 @@ constexpr Duration kWatchInterval{1'000};
 /// How soon a settlement is tried again that the store could not take (disk full).
 constexpr Duration kSettleRetry{1'000};
 constexpr Duration kSleepMax{60'000};
+constexpr Duration kClockStepMin{5'000};
 /// So many jobs are begun by one look at the queue; what they leave is found by the next.
 constexpr std::size_t kChosenMax = 500;
 /// A step that has to wait because others hang where it would act looks again so soon.
@@ -43,6 +44,9 @@ class Runner::ActProgress final : public Progress {
     board_.report(job_, done, total);
     if (done_.exchange(done.value) != done.value) moved_at_ = clock_.monotonic().count();
   }
+  void report_sign(std::int64_t sign) override {
+    if (sign_.exchange(sign) != sign) moved_at_ = clock_.monotonic().count();
+  }
   [[nodiscard]] bool is_cancelled() const override { return is_cancelled_; }
 
   void cancel() { is_cancelled_ = true; }
@@ -54,6 +58,7 @@ class Runner::ActProgress final : public Progress {
   const Clock& clock_;
   std::atomic<bool> is_cancelled_{false};
   std::atomic<std::int64_t> done_{-1};
+  std::atomic<std::int64_t> sign_{-1};
   std::atomic<std::int64_t> moved_at_;
 };
 
@@ -97,6 +102,7 @@ void Runner::add(KindSpec kind) {
 
 void Runner::start() {
   if (is_stopping_) return;
+  (void)take_clock_step();
   is_started_ = true;
   requeue();
 }
@@ -144,10 +150,17 @@ void Runner::pump() {
     std::optional<Instant> next_due;
   };
   is_pump_asked_ = false;
+  const Duration step = take_clock_step();
   store_.run<Found>(
-      [this](db::Txn& txn) -> Result<Found> { return Found{choose(txn), next_due(txn)}; },
-      [this](const Result<Found>& found) {
-        if (!found) return wake_at(lanes_.clock().now() + kSettleRetry);
+      [this, step](db::Txn& txn) -> Result<Found> {
+        if (step != Duration{0}) shift_waits(txn, step);
+        return Found{choose(txn), next_due(txn)};
+      },
+      [this, step](const Result<Found>& found) {
+        if (!found) {
+          clock_apart_ -= step;
+          return wake_at(lanes_.clock().now() + kSettleRetry);
+        }
         if (found->next_due) wake_at(*found->next_due);
         for (const JobId id : found->runnable) {
           store_.run<std::shared_ptr<Act>>(
@@ -163,15 +176,27 @@ void Runner::pump() {
       });
 }
 
+Duration Runner::take_clock_step() {
+  const Duration apart = Duration{lanes_.clock().now().ms} - lanes_.clock().monotonic();
+  const Duration step = apart - clock_apart_;
+  if (std::chrono::abs(step) < kClockStepMin) return Duration{0};
+  clock_apart_ = apart;
+  return step;
+}
+
 /// Jobs that can begin, in the order in which they shall. Those behind a job that lacks a slot are
 /// looked at all the same, so that copies that queue hold up nothing else.
 std::vector<JobId> Runner::choose(db::Txn& txn) const {
   std::vector<JobId> chosen;
-  if (!has_thread()) return chosen;
   std::map<Place, int> free;
   ProgressBoard::HeldBack held_back;
   std::map<Place, std::shared_ptr<const std::string>> reasons;
+  const auto no_thread = std::make_shared<const std::string>("all driver threads are busy");
   for (const Ranked& next : rank(list_runnable(txn))) {
+    if (!has_thread(next.place.slot)) {
+      held_back.emplace(next.id, no_thread);
+      continue;
+    }
     if (next.place.slot != Slot::kNone) {
       int& left = free.try_emplace(next.place, free_slots(next.place)).first->second;
       if (left <= 0) {
@@ -221,7 +246,7 @@ void Runner::take_turn(const Turn& turn) {
   turns_[turn] = ++last_turn_;
 }
 
-/// A timer never sleeps long, for the clock may be set back.
+/// A timer never sleeps long, for the clock may be set.
 void Runner::wake_at(Instant due) {
   const Instant now = lanes_.clock().now();
   due = std::min(due, now + kSleepMax);
@@ -242,12 +267,13 @@ const StepSpec* Runner::find_step(std::string_view kind_name, std::string_view s
   return step == steps.end() ? nullptr : &*step;
 }
 
-bool Runner::has_thread() const {
+bool Runner::has_thread(Slot slot) const {
   const auto hung = std::count_if(acts_.begin(), acts_.end(), [](const auto& entry) {
     return entry.second->is_stalled.load();
   });
   const auto live = std::ssize(acts_) - std::min<std::ptrdiff_t>(hung, limits_.hung_max);
-  return live < limits_.acts_max;
+  const int kept = slot == Slot::kNone ? 0 : limits_.acts_max / 4;
+  return live < limits_.acts_max - kept;
 }
 
 int Runner::hung_at(const Place& place) const {
@@ -281,7 +307,7 @@ void Runner::abandon(db::Txn& txn, const Job& job, const Error& error) {
 /// \returns null when there is nothing to launch
 Result<std::shared_ptr<Runner::Act>> Runner::begin(db::Txn& txn, JobId id) {
   const auto job = find_runnable(txn, id);
-  if (!job || acts_.contains(id) || is_stopping_ || !has_thread()) return nullptr;
+  if (!job || acts_.contains(id) || is_stopping_) return nullptr;
   const StepSpec* step = find_step(job->kind, job->step);
   if (step == nullptr || !job->damage.empty()) {
     abandon(txn, *job, {Errc::kInternal, step != nullptr ? job->damage
@@ -289,6 +315,7 @@ Result<std::shared_ptr<Runner::Act>> Runner::begin(db::Txn& txn, JobId id) {
     return nullptr;
   }
   const Place place{step->slot, place_id(step->slot, job->host, job->datastore)};
+  if (!has_thread(step->slot)) return nullptr;
   if (step->slot != Slot::kNone && free_slots(place) <= 0) return nullptr;
   auto work = step->plan(txn, *job);
   if (!work) {

@@ -22,7 +22,9 @@ namespace neph::jobs {
 class Runner {
  public:
   struct Limits {
-    int acts_max = 14;            ///< steps that act at once, below the number of driver threads
+    /// Steps that act at once, below the number of driver threads; those with a slot are at most
+    /// three quarters of them.
+    int acts_max = 14;
     int per_host = 6;             ///< steps with Slot::kHost on one host
     int copies_per_datastore = 2; ///< steps with Slot::kCopy into one datastore
     /// A step that was told to stop because nothing moved, and has not come back, hangs: it has
@@ -62,12 +64,15 @@ class Runner {
   void requeue();
   void ask_pump();
   void pump();
+  /// How far the machine's clock has been set since this was asked last.
+  [[nodiscard]] Duration take_clock_step();
   [[nodiscard]] std::vector<JobId> choose(db::Txn& txn) const;
   [[nodiscard]] std::vector<Ranked> rank(const std::vector<Candidate>& waiting) const;
   void watch();
   [[nodiscard]] Result<std::shared_ptr<Act>> begin(db::Txn& txn, JobId id);
   void abandon(db::Txn& txn, const Job& job, const Error& error);
-  [[nodiscard]] bool has_thread() const;
+  /// A quarter of the threads is kept for steps without a slot: an instant waits for no copy.
+  [[nodiscard]] bool has_thread(Slot slot) const;
   /// Slots that are free at a place; none where too many steps hang.
   [[nodiscard]] int free_slots(const Place& place) const;
   [[nodiscard]] int most_at(const Place& place) const;
@@ -92,6 +97,7 @@ class Runner {
   bool is_pump_asked_ = false;
   bool is_started_ = false;
   Instant next_wake_;
+  Duration clock_apart_{0};  ///< of the wall clock from the monotonic one
 };
 
 }  // namespace neph::jobs

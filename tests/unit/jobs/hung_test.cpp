@@ -51,7 +51,10 @@ class Slots : public ::testing::Test {
     call.name = "call";
     call.slot = Slot::kHost;
     call.plan = plan;
-    runner_->add({"work", {copy, call}});
+    StepSpec pin;
+    pin.name = "pin";
+    pin.plan = plan;
+    runner_->add({"work", {copy, call, pin}});
     runner_->start();
     lanes_.manual.run_until_idle();
   }
@@ -163,6 +166,20 @@ TEST_F(Slots, AreThereForOthersHoweverManyHangWithinTheBound) {
   lanes_.manual.advance(kStall);
   EXPECT_EQ(hanging(), 2u) << "more than that would take threads from others";
   EXPECT_EQ(job(ids[2]).state, JobState::kQueued);
+}
+
+TEST_F(Slots, LeaveThreadsToStepsThatTakeNone) {
+  begin({.acts_max = 4});
+  const auto calls = enqueue_all({{"call", 0, 1}, {"call", 0, 2}, {"call", 0, 3}, {"call", 0, 4}});
+  EXPECT_EQ(hanging(), 3u);
+  const auto pins = enqueue_all({{"pin"}, {"pin"}});
+  EXPECT_EQ(job(pins[0]).state, JobState::kRunning);
+  EXPECT_EQ(job(pins[1]).state, JobState::kQueued);
+  ASSERT_TRUE(board_->find(calls[3]));
+  EXPECT_EQ(board_->find(calls[3])->held_back, "all driver threads are busy");
+  while (hanging() > 0) run_task();
+  EXPECT_EQ(job(calls[3]).state, JobState::kDone);
+  EXPECT_EQ(job(pins[1]).state, JobState::kDone);
 }
 
 TEST(BackOff, DoublesUpToItsBound) {

@@ -103,6 +103,48 @@ TEST_F(RunnerTest, RunsItsStepsInOrderAndKeepsTheResult) {
   EXPECT_EQ(job(id).result, "fine");
 }
 
+/// A job that waits for half a minute, and somebody who sets the machine's clock.
+class ClockThatIsSet : public RunnerTest {
+ protected:
+  void SetUp() override {
+    RunnerTest::SetUp();
+    begin({step("wait", acting([this](Progress&) { ++runs_; return kOk; },
+                               again(Duration{30'000}, "later"))),
+           step("other", acting([](Progress&) { return kOk; }, done()))});
+    enqueue_one("wait");
+    ASSERT_EQ(runs_, 1);
+  }
+  void set_clock(Duration by) {
+    static_cast<VirtualClock&>(lanes_->clock()).step_wall_clock(by);
+    enqueue_one("other");
+  }
+  int runs_ = 0;
+};
+
+TEST_F(ClockThatIsSet, BackMakesNobodyWaitLonger) {
+  set_clock(Duration{-7'200'000});
+  EXPECT_EQ(runs_, 1);
+  lanes_->advance(Duration{31'000});
+  EXPECT_EQ(runs_, 2);
+}
+
+TEST_F(ClockThatIsSet, ForwardEndsNoPause) {
+  set_clock(Duration{7'200'000});
+  EXPECT_EQ(runs_, 1);
+  lanes_->advance(Duration{31'000});
+  EXPECT_EQ(runs_, 2);
+}
+
+TEST_F(ClockThatIsSet, BackWhileNothingRanEndsTheLongestPauseWithinAMinute) {
+  const Instant then = lanes_->clock().now() + Duration{-7'200'000};
+  restart();
+  static_cast<VirtualClock&>(lanes_->clock()).set(then);
+  begin({step("wait", acting([this](Progress&) { ++runs_; return kOk; }, done())),
+         step("other", acting([](Progress&) { return kOk; }, done()))});
+  lanes_->advance(Duration{61'000});
+  EXPECT_EQ(runs_, 2);
+}
+
 TEST_F(RunnerTest, FailsWithTheWordsOfTheStep) {
   begin({step("one", acting([](Progress&) -> Result<void> {
                 return fail_because(Errc::kInvalid, "tool said no", "cannot do it");
