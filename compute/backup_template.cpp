@@ -69,6 +69,8 @@ datastore::ImageOfBackup image_of(db::Txn& txn, const Backup& backup, const Back
 void add_disks(db::Txn& txn, const Backup& backup, const std::vector<ImageId>& images,
                text::Template& content) {
   for (const auto& disk : list_disks(txn, backup.vm)) {
+    // The disk of CONTEXT is made anew from that.
+    if (disk.kind == DiskKind::kContext) continue;
     text::Vector written;
     const auto part = std::ranges::find(backup.disks, disk.id, &BackupDisk::id);
     if (part != backup.disks.end()) {

@@ -27,6 +27,13 @@ class NewFromBackupTest : public BackupSite {
     return read<text::Template>(
         [&](db::Txn& txn) { return compute::find_template(txn, id).value().attributes; });
   }
+  Result<VmId> instantiate(TemplateId id) {
+    const auto content = content_of(id);
+    return run<VmId>([&](db::Txn& txn) {
+      return daemon().vms.allocate(txn, admin_,
+                                   {.attributes = content, .name = {}, .made_from = id});
+    });
+  }
 };
 
 TEST_F(NewFromBackupTest, ABackupOfAnEndedVmBecomesImagesAndATemplateOfAVmOnThem) {
@@ -46,13 +53,21 @@ TEST_F(NewFromBackupTest, ABackupOfAnEndedVmBecomesImagesAndATemplateOfAVmOnThem
   EXPECT_EQ(content.get("MEMORY"), fmt::format("{}", vm(id).memory_mb));
   ASSERT_EQ(content.vectors("DISK").size(), 2u);
   EXPECT_EQ(content.vectors("DISK")[1]->get("IMAGE_ID"), fmt::format("{}", made->images[1]));
-  const auto second = run<VmId>([&](db::Txn& txn) {
-    return daemon().vms.allocate(
-        txn, admin_, {.attributes = content, .name = {}, .made_from = made->vm_template});
-  });
+  const auto second = instantiate(made->vm_template);
   ASSERT_TRUE(second) << second.error().text();
-  settle();
   EXPECT_EQ(shown(*second), "RUNNING");
+}
+
+TEST_F(NewFromBackupTest, AVmWithContextBecomesOneThatCanBeMade) {
+  const VmId id = two_disks("CONTEXT=[GREETING=hello]");
+  const auto made = make(made_backup(id));
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(content_of(made->vm_template).vectors("DISK").size(), 2u);
+  const auto second = instantiate(made->vm_template);
+  ASSERT_TRUE(second) << second.error().text();
+  EXPECT_EQ(shown(*second), "RUNNING");
+  EXPECT_EQ(disk(*second, 2).kind, compute::DiskKind::kContext);
+  EXPECT_EQ(vm(*second).attributes.find_vector("CONTEXT")->get("GREETING"), "hello");
 }
 
 TEST_F(NewFromBackupTest, OneDiskBecomesOneImageAlone) {
