@@ -23,8 +23,9 @@ struct MadeFromBackup {
   TemplateId vm_template;        ///< unset with DISK_ID
   std::vector<ImageId> images;   ///< in the order of disks; LOCKED until they are copied
 };
-/// The template says what the VM of the backup says now, or said when it ended. Disks that the
-/// backup does not have are as there: volatile ones empty, others on the image that they name.
+/// The template says what the VM of the backup says now, or said when it ended, but nothing of its
+/// addresses in CONTEXT and of its last backup. Disks that the backup does not have are as there:
+/// volatile ones empty, others on the image that they name. Numbers of disks and NICs close up.
 /// What only administrators may set in templates is left out for others.
 /// Store lane; USE of the backup is the caller's business.
 /// \returns as datastore::make_image_of_backup() and create_template()

@@ -83,6 +83,14 @@ text::Vector shown_backup_config(const Vm& vm) {
   return shown;
 }
 
+text::Vector asked_backup_config(const Vm& vm) {
+  const text::Vector stored = stored_backup_config(vm);
+  text::Vector asked;
+  for (const auto key : kAskedKeys)
+    if (const auto* value = stored.find(key)) asked.set(key, *value);
+  return asked;
+}
+
 text::Vector changed_backup_config(const Vm& vm, const text::Vector& asked) {
   const text::Vector stored = stored_backup_config(vm);
   text::Vector changed;

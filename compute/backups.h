@@ -29,6 +29,8 @@ struct BackupConfig {
 [[nodiscard]] Result<BackupConfig> backup_config_of(const Vm& vm);
 /// What clients see of it: the keys of the schema.
 [[nodiscard]] text::Vector shown_backup_config(const Vm& vm);
+/// What a user has asked for in it, for another VM.
+[[nodiscard]] text::Vector asked_backup_config(const Vm& vm);
 /// What a user asks for, with what only the server writes as it was.
 [[nodiscard]] text::Vector changed_backup_config(const Vm& vm, const text::Vector& asked);
 /// The same keys, as attributes of a plan of backups.

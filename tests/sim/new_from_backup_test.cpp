@@ -1,5 +1,6 @@
 #include "compute/backup_template.h"
 #include "compute/vm_template.h"
+#include "network/network_service.h"
 #include "tests/sim/backup_site.h"
 
 namespace neph {
@@ -32,6 +33,30 @@ class NewFromBackupTest : public BackupSite {
     return run<VmId>([&](db::Txn& txn) {
       return daemon().vms.allocate(txn, admin_,
                                    {.attributes = content, .name = {}, .made_from = id});
+    });
+  }
+  void make_lan() {
+    const auto made = run<NetworkId>([&](db::Txn& txn) {
+      const auto ask = text::Template::parse(
+          "NAME=lan VN_MAD=bridge BRIDGE=br0 AR=[TYPE=IP4, IP=10.0.0.10, SIZE=9]");
+      return network::NetworkService{}.allocate(txn, admin_, ask.value(), ClusterId{});
+    });
+    ASSERT_TRUE(made) << made.error().text();
+  }
+  Result<void> detach_disk(VmId id, int number) {
+    return change([&](db::Txn& txn) {
+      return daemon().vms.detach_disk(txn, UserId{0}, id, DiskId{number});
+    });
+  }
+  Result<void> attach_disk(VmId id, const std::string& keys) {
+    return change([&](db::Txn& txn) {
+      const auto ask = text::Template::parse("DISK=[" + keys + "]").value();
+      return daemon().vms.attach_disk(txn, admin_, id, ask);
+    });
+  }
+  Result<void> detach_nic(VmId id, int number) {
+    return change([&](db::Txn& txn) {
+      return daemon().vms.detach_nic(txn, UserId{0}, id, NicId{number});
     });
   }
 };
@@ -68,6 +93,68 @@ TEST_F(NewFromBackupTest, AVmWithContextBecomesOneThatCanBeMade) {
   EXPECT_EQ(shown(*second), "RUNNING");
   EXPECT_EQ(disk(*second, 2).kind, compute::DiskKind::kContext);
   EXPECT_EQ(vm(*second).attributes.find_vector("CONTEXT")->get("GREETING"), "hello");
+}
+
+TEST_F(NewFromBackupTest, ANewVmIsToldItsOwnAddresses) {
+  make_lan();
+  const VmId id = two_disks("CONTEXT=[NETWORK=YES, GREETING=hello] NIC=[NETWORK=lan]"
+                            " NIC_ALIAS=[NETWORK=lan, PARENT=NIC0]");
+  ASSERT_EQ(vm(id).attributes.find_vector("CONTEXT")->get("ETH0_ALIAS0_IP"), "10.0.0.11");
+  const auto made = make(made_backup(id), "NO_IP=YES");
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(*content_of(made->vm_template).find_vector("CONTEXT"),
+            (text::Vector{{"NETWORK", "YES"}, {"GREETING", "hello"}}));
+  const auto second = instantiate(made->vm_template);
+  ASSERT_TRUE(second) << second.error().text();
+  const auto context = *vm(*second).attributes.find_vector("CONTEXT");
+  EXPECT_EQ(context.get("ETH0_IP"), "10.0.0.12");
+  EXPECT_EQ(context.get("ETH0_ALIAS0_IP"), "10.0.0.13");
+}
+
+TEST_F(NewFromBackupTest, ANewVmHasNotBeenBackedUpYet) {
+  const VmId id = two_disks("BACKUP_CONFIG=[KEEP_LAST=3, DISK_IDS=\"0,1\"]");
+  const auto made = make(made_backup(id));
+  ASSERT_TRUE(made) << made.error().text();
+  ASSERT_TRUE(vm(id).attributes.find_vector("BACKUP_CONFIG")->has("LAST_BACKUP_ID"));
+  const auto content = content_of(made->vm_template);
+  const auto* config = content.find_vector("BACKUP_CONFIG");
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(*config, (text::Vector{{"DISK_IDS", "0,1"}, {"KEEP_LAST", "3"}}));
+  const auto again = make(made_backup(two_disks()));
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_FALSE(content_of(again->vm_template).has("BACKUP_CONFIG"));
+}
+
+TEST_F(NewFromBackupTest, DevicesHaveTheirPlacesAlthoughOthersAreGone) {
+  const VmId id = two_disks(fmt::format("NIC=[BRIDGE=br0] NIC=[BRIDGE=br1]"
+                                        " OS=[BOOT=\"disk2,nic1\"] DISK=[IMAGE_ID=\"{}\"]",
+                                        base_));
+  ASSERT_TRUE(detach_disk(id, 0));
+  ASSERT_TRUE(detach_nic(id, 0));
+  const ImageId saved_image = made_backup(id);
+  ASSERT_TRUE(detach_disk(id, 1));
+  ASSERT_TRUE(attach_disk(id, "TYPE=fs,SIZE=10,DEV_PREFIX=vd"));
+  ASSERT_TRUE(change([&](db::Txn& txn) -> Result<void> {
+    auto changed = compute::find_vm(txn, id).value();
+    changed.user_attributes.add("DISK", text::Vector{{"IMAGE_ID", "99"}});
+    compute::save_vm(txn, changed);
+    return {};
+  }));
+  const auto made = make(saved_image, "NAME=whole");
+  ASSERT_TRUE(made) << made.error().text();
+  const auto content = content_of(made->vm_template);
+  ASSERT_EQ(content.vectors("DISK").size(), 3u) << "one was detached since";
+  EXPECT_EQ(content.vectors("DISK")[0]->get("IMAGE_ID"), fmt::format("{}", made->images[0]));
+  EXPECT_EQ(content.vectors("DISK")[1]->get("IMAGE_ID"), fmt::format("{}", made->images[1]));
+  EXPECT_EQ(content.vectors("DISK")[2]->get("TYPE"), "fs");
+  EXPECT_EQ(content.find_vector("OS")->get("BOOT"), "disk1,nic0");
+  const auto second = instantiate(made->vm_template);
+  ASSERT_TRUE(second) << second.error().text();
+  EXPECT_EQ(shown(*second), "RUNNING");
+  EXPECT_EQ(disk(*second, 1).attributes.get("ORDER"), "1");
+  const auto bare = make(saved_image, "NAME=bare\nNO_NIC=YES");
+  ASSERT_TRUE(bare) << bare.error().text();
+  EXPECT_FALSE(content_of(bare->vm_template).find_vector("OS")->has("BOOT"));
 }
 
 TEST_F(NewFromBackupTest, OneDiskBecomesOneImageAlone) {
