@@ -230,17 +230,6 @@ jobs::Next settle_copy(db::Txn& txn, const jobs::Job& job, const Result<CopyProo
   return jobs::go("full");
 }
 
-/// Without the layer that was put over it, the disk has been written on since its instant: as after
-/// the restore of a backup of the state that is older than that.
-Result<void> check_pinned(const CopyPlan& plan) {
-  if (plan.snapshot.pin != PinKind::kOverlay) return {};
-  const Layer layer{plan.snapshot.pin_path, datastore_driver::Format::kQcow2};
-  const auto found = plan.driver->inspect_file(layer);
-  if (found || found.error().code != Errc::kNotFound) return {};
-  return fail(Errc::kInvalid, "its layer {} is gone: the disk is not as it was at that instant",
-              layer.path);
-}
-
 Result<jobs::Work> plan_copy(const Toolbox& tools, db::Txn& txn, const jobs::Job& job) {
   if (is_cancelling(txn, job)) return jobs::at_once(jobs::cancelled());
   auto plan = TRY(read_plan(tools, txn, job));
@@ -248,8 +237,7 @@ Result<jobs::Work> plan_copy(const Toolbox& tools, db::Txn& txn, const jobs::Job
   plan.snapshot.reason.clear();
   save_snapshot(txn, plan.snapshot);
   return jobs::work<CopyProof>(
-      [plan, rate = tools.settings.copy_rate_max](Progress& progress) -> Result<CopyProof> {
-        CHECK_OK(check_pinned(plan));
+      [plan, rate = tools.settings.copy_rate_max](Progress& progress) {
         const Layer target{partial_path_of(plan.image, plan.snapshot.disk), plan.image.format};
         return plan.driver->ensure_copied(plan.source, target, rate, progress);
       },

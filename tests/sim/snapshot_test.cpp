@@ -343,22 +343,6 @@ TEST_F(SnapshotRules, AFileThatCannotBeRemovedIsLeftToTheImagesOwner) {
   EXPECT_EQ(open_jobs().size(), 0u);
 }
 
-TEST_F(SnapshotRules, ADiskWhoseLayerIsGoneIsNotTakenForItsInstant) {
-  const VmId id = written_vm();
-  world().inject({.kind = sim::FaultKind::kCopyFails, .times = sim::kAlways});
-  const Snapshot taken = take(id, Kind::kHot, "hot");
-  pass(Duration{300'000});
-  act(id, Action::kPoweroffHard);
-  ASSERT_EQ(snapshot(taken.id).phase, Phase::kFailed);
-  ASSERT_TRUE(daemon().storage.ensure_deleted(snapshot(taken.id).pin_path));
-  world().clear_faults();
-  ASSERT_TRUE(change([&](db::Txn& txn) { return daemon().snapshots.retry(txn, taken.id); }));
-  pass(Duration{60'000});
-  EXPECT_EQ(snapshot(taken.id).phase, Phase::kFailed);
-  EXPECT_NE(snapshot(taken.id).error.find("is gone"), std::string::npos)
-      << snapshot(taken.id).error;
-}
-
 TEST_F(SnapshotRules, OneDeferredPerDisk) {
   const VmId id = written_vm();
   const Snapshot first = take(id, Kind::kDeferred, "deferred");
