@@ -143,6 +143,10 @@ std::optional<Instant> next_time(const ScheduledAction& action, Instant now) {
   return Instant{(action.due.seconds() + (missed / step + 1) * step) * 1000};
 }
 
+bool is_beyond_end(const ScheduledAction& action, Instant at) {
+  return action.end == ScheduleEnd::kAtTime && at.seconds() > action.end_value;
+}
+
 Result<const text::Vector*> only_schedule(const text::Template& ask) {
   const auto* vector = ask.find_vector("SCHED_ACTION");
   if (vector != nullptr) return vector;
@@ -178,11 +182,21 @@ Result<ScheduledActionId> insert_schedule(db::Txn& txn, BackupJobId job,
   return insert_schedule(txn, TRY(read_backup_schedule(vector, std::move(action))));
 }
 
-/// Set up again, if it was over.
-void save_fresh(db::Txn& txn, ScheduledAction action) {
-  action.is_over = false;
-  action.done = {};
-  action.message.clear();
+/// An action that was over is set up again if there is a time to come, or one that was asked for
+/// now: what was done once is not done again because something else of it changes.
+void save_changed(db::Txn& txn, ScheduledAction action, const ScheduledAction& known) {
+  const bool is_past = known.is_over && action.due <= txn.at();
+  if (is_past && action.repeat != Repeat::kNever) {
+    const auto next = next_time(action, txn.at());
+    action.is_over = !next || is_beyond_end(action, *next);
+    if (next) action.due = *next;
+  } else {
+    action.is_over = is_past && action.due == known.due;
+  }
+  if (!action.is_over) {
+    action.done = {};
+    action.message.clear();
+  }
   save_schedule(txn, action);
 }
 
@@ -212,7 +226,7 @@ void advance_schedule(ScheduledAction& action, Instant now) {
   if (action.end == ScheduleEnd::kAfterTimes && --action.end_value <= 0) return;
   const auto next = next_time(action, now);
   if (!next) return;
-  if (action.end == ScheduleEnd::kAtTime && next->seconds() > action.end_value) return;
+  if (is_beyond_end(action, *next)) return;
   action.due = *next;
   action.is_over = false;
 }
@@ -234,7 +248,7 @@ Result<void> update_schedule(db::Txn& txn, VmId id, ScheduledActionId action,
                              const text::Template& ask) {
   const Vm vm = TRY(find_vm(txn, id));
   const auto known = TRY(find_schedule(txn, id, action));
-  save_fresh(txn, TRY(read_schedule(*TRY(only_schedule(ask)), vm.created, known)));
+  save_changed(txn, TRY(read_schedule(*TRY(only_schedule(ask)), vm.created, known)), known);
   return {};
 }
 
@@ -256,7 +270,7 @@ Result<void> add_schedules(db::Txn& txn, BackupJobId job, const text::Template& 
 Result<void> update_schedule(db::Txn& txn, BackupJobId job, ScheduledActionId action,
                              const text::Template& ask) {
   const auto known = TRY(find_schedule(txn, job, action));
-  save_fresh(txn, TRY(read_backup_schedule(*TRY(only_schedule(ask)), known)));
+  save_changed(txn, TRY(read_backup_schedule(*TRY(only_schedule(ask)), known)), known);
   return {};
 }
 

@@ -69,10 +69,11 @@ std::vector<ScheduledAction> list_schedule(db::Txn& txn, BackupJobId job) {
 }
 
 std::vector<ScheduledAction> list_due_schedules(db::Txn& txn, Instant now, int count_max) {
-  // What has no priority stands before every backup job.
+  // What waits for a busy VM holds up nobody; what has no priority stands before every backup job.
   return query_schedules(txn,
-                         "is_over = 0 AND due_at <= ? ORDER BY due_at, COALESCE((SELECT -priority"
-                         " FROM backup_jobs job WHERE job.id = backup_job_id), -100), id LIMIT ?",
+                         "is_over = 0 AND due_at <= ? ORDER BY message LIKE 'waits:%', due_at,"
+                         " COALESCE((SELECT -priority FROM backup_jobs job"
+                         " WHERE job.id = backup_job_id), -100), id LIMIT ?",
                          now.seconds(), count_max);
 }
 

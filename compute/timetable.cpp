@@ -10,7 +10,7 @@ namespace neph::compute {
 namespace {
 
 /// So many are begun at a look; the others are still due at the next one.
-constexpr int kDueMax = 64;
+constexpr int kDueMax = 512;
 
 /// As it is now.
 Result<ScheduledAction> find_again(db::Txn& txn, const ScheduledAction& action) {

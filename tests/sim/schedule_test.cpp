@@ -22,6 +22,12 @@ class Schedules : public Site {
     EXPECT_TRUE(made) << made.error().text();
     return made.value_or(ScheduledActionId{});
   }
+  Result<void> alter(VmId vm, ScheduledActionId id, const std::string& keys) {
+    return change([&](db::Txn& txn) {
+      const auto ask = text::Template::parse("SCHED_ACTION=[" + keys + "]").value();
+      return compute::update_schedule(txn, vm, id, ask);
+    });
+  }
   ScheduledAction planned(VmId vm, ScheduledActionId id) {
     return read<ScheduledAction>(
         [&](db::Txn& txn) { return compute::find_schedule(txn, vm, id).value(); });
@@ -50,6 +56,48 @@ TEST_F(Schedules, AnActionIsDoneAtItsTimeOnce) {
   act(id, compute::Action::kResume);
   pass(kScheduleMinute * 60);
   EXPECT_EQ(shown(id), "RUNNING") << "it was to be done once";
+}
+
+TEST_F(Schedules, WhatIsDoneIsNotDoneAgainBecauseSomethingOfItChanges) {
+  const VmId id = running();
+  const std::string time = in(kScheduleMinute * 10);
+  const auto once = plan(id, "ACTION=poweroff-hard,TIME=" + time);
+  const auto daily = plan(id, "ACTION=suspend,REPEAT=3,DAYS=24,END_TYPE=2,END_VALUE=" +
+                                  in(kScheduleMinute * 20) + ",TIME=" + time);
+  pass(kScheduleMinute * 11);
+  ASSERT_EQ(shown(id), "POWEROFF");
+  ASSERT_TRUE(planned(id, daily).is_over);
+  act(id, compute::Action::kResume);
+  ASSERT_TRUE(alter(id, once, "ACTION=poweroff-hard,TIME=" + time));
+  ASSERT_TRUE(alter(id, daily, "END_TYPE=0"));
+  pass(kScheduleMinute * 10);
+  EXPECT_EQ(shown(id), "RUNNING");
+  EXPECT_TRUE(planned(id, once).is_over);
+  EXPECT_TRUE(planned(id, once).done.is_set());
+  EXPECT_FALSE(planned(id, daily).is_over) << "it goes on tomorrow";
+  ASSERT_TRUE(alter(id, once, "TIME=" + in(kScheduleMinute)));
+  pass(kScheduleMinute * 2);
+  EXPECT_EQ(shown(id), "POWEROFF") << "another time was asked for";
+}
+
+TEST_F(Schedules, VmsThatAreWaitedForHoldUpNobody) {
+  for (int i = 0; i < 3; ++i) {
+    const VmId busy = create_vm("CPU=0.1\nMEMORY=1");
+    world().set_conduct(compute::domain_name(busy), {.shutdown_takes = Duration{50'000}});
+    plan(busy, "ACTION=suspend,TIME=" + in(Duration{1'000}));
+    act(busy, compute::Action::kPoweroff);
+  }
+  const VmId id = running();
+  plan(id, "ACTION=suspend,TIME=" + in(Duration{2'000}));
+  pass(Duration{8'000});
+  const auto due = read<std::vector<ScheduledAction>>(
+      [&](db::Txn& txn) { return compute::list_due_schedules(txn, txn.at(), 9); });
+  ASSERT_EQ(due.size(), 3u);
+  plan(id, "ACTION=resume,TIME=" + in(Duration{-1'000}));
+  const auto first = read<std::vector<ScheduledAction>>(
+      [&](db::Txn& txn) { return compute::list_due_schedules(txn, txn.at(), 1); });
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first.front().vm, id);
 }
 
 TEST_F(Schedules, ATemplateBringsItsActions) {
