@@ -131,7 +131,10 @@ Result<VmNic> changed_plain_nic(Reading& reading, const VmNic& before, const tex
     if (before.attributes.has(key)) nic.attributes.set(key, before.attributes.get(key));
   }
   CHECK_OK(read_one_nic(reading, std::move(nic)));
-  return reading.fresh.nics.back();
+  VmNic changed = reading.fresh.nics.back();
+  const auto* order = before.attributes.find("ORDER");
+  if (order != nullptr) changed.attributes.set("ORDER", *order);
+  return changed;
 }
 
 Result<VmNic> changed_nic(Reading& reading, const VmNic& before, const text::Vector& written,

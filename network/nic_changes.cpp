@@ -18,7 +18,7 @@ constexpr auto kKept = std::to_array<std::string_view>(
     {"NIC_ID", "NAME", "TARGET", "MODEL", "NETWORK", "NETWORK_ID", "NETWORK_UID", "NETWORK_UNAME",
      "PARENT_NETWORK_ID", "AR_ID", "MAC", "IP", "IP6", "IP6_GLOBAL", "IP6_ULA", "IP6_LINK",
      "BRIDGE", "BRIDGE_TYPE", "VN_MAD", "PHYDEV", "VLAN_ID", "OUTER_VLAN_ID", "CLUSTER_ID",
-     "SECURITY_GROUPS", "ALIAS_IDS", "PARENT", "PARENT_ID", "ALIAS_ID"});
+     "SECURITY_GROUPS", "ALIAS_IDS", "PARENT", "PARENT_ID", "ALIAS_ID", "ORDER"});
 
 bool is_kept(std::string_view key) { return std::ranges::find(kKept, key) != kKept.end(); }
 

@@ -8,6 +8,8 @@
 namespace neph::compute {
 namespace {
 
+/// Follows from OS/BOOT.
+constexpr std::string_view kOrder = "ORDER";
 /// Linux takes 15 bytes for the name of an interface.
 constexpr std::size_t kInterfaceNameMax = 15;
 
@@ -100,6 +102,7 @@ Result<void> read_one_alias(Reading& reading, VmNic alias) {
     return fail(Errc::kInvalid, "NIC_ALIAS {}: NETWORK or NETWORK_ID is missing", alias.id);
   }
   CHECK_OK(check_nic(alias.id, alias.attributes));
+  alias.attributes.erase(kOrder);
   const VmNic* parent = TRY(find_parent(reading.fresh, alias));
   const std::int64_t number = next_alias(nics, *parent);
   alias.attributes.set("PARENT_ID", fmt::format("{}", parent->id));
@@ -113,6 +116,7 @@ Result<void> read_one_alias(Reading& reading, VmNic alias) {
 
 Result<void> read_one_nic(Reading& reading, VmNic nic) {
   for (const auto* key : kOfAliases) nic.attributes.erase(key);
+  nic.attributes.erase(kOrder);
   CHECK_OK(check_nic(nic.id, nic.attributes));
   CHECK_OK(read_network(reading, nic));
   nic.attributes.set("NIC_ID", fmt::format("{}", nic.id));

@@ -372,6 +372,23 @@ TEST_F(HotplugTest, AVmThatIsOffTakesAnotherCapacityIfItsHostHasIt) {
   EXPECT_EQ(world().find_domain(compute::domain_name(id))->memory, Bytes::megabytes(128));
 }
 
+TEST_F(HotplugTest, TheBootOrderOfANicIsThatOfTheVm) {
+  const VmId id = create_vm(
+      "OS=[BOOT=\"disk0,nic0\"]\nNIC=[BRIDGE=br0]\nNIC=[BRIDGE=br1,ORDER=1]");
+  const auto order = [&](int nic) {
+    return nics(id).at(static_cast<std::size_t>(nic)).attributes.get("ORDER", "none");
+  };
+  EXPECT_EQ(order(0), "2");
+  EXPECT_EQ(order(1), "none");
+  const auto ask = text::Template::parse("NIC=[BRIDGE=br2,ORDER=1]").value();
+  for (const bool is_append : {true, false}) {
+    ASSERT_TRUE(change([&](db::Txn& txn) {
+      return daemon().vms.update_nic(txn, admin_, id, NicId{0}, ask, is_append);
+    }));
+    EXPECT_EQ(order(0), "2");
+  }
+}
+
 TEST_F(HotplugTest, ConfigurationChangesKeepIdentityAndContextDisk) {
   const VmId id = create_vm("CONTEXT=[GREETING=hello]");
   const std::string uuid = vm(id).uuid;
