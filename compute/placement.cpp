@@ -105,14 +105,21 @@ std::vector<VmId> take_round(db::Txn& txn, std::vector<VmId>& ids) {
   return round;
 }
 
-void place(db::Txn& txn, VmService& vms, const std::vector<VmId>& ids) {
+/// Where VMs may go, as it was when nothing had been placed yet.
+struct Candidates {
+  std::vector<scheduler::HostCandidate> hosts;
+  std::vector<scheduler::DatastoreCandidate> datastores;
+};
+
+/// \returns whether it placed one
+bool place(db::Txn& txn, VmService& vms, const std::vector<VmId>& ids,
+           const Candidates& candidates) {
   std::vector<scheduler::PendingVm> pending;
   for (const VmId id : ids) {
     if (const auto vm = find_vm(txn, id)) pending.push_back(pending_of(txn, *vm));
   }
-  if (pending.empty()) return;
-  const auto plan = scheduler::plan(
-      pending, host_candidates(txn, vms.settings().cpu_overcommit), datastore_candidates(txn));
+  if (pending.empty()) return false;
+  const auto plan = scheduler::plan(pending, candidates.hosts, candidates.datastores);
   for (const auto& placement : plan.placements) {
     VmService::DeployAsk ask;
     ask.vm = placement.vm;
@@ -125,6 +132,7 @@ void place(db::Txn& txn, VmService& vms, const std::vector<VmId>& ids) {
     }
   }
   for (const auto& refusal : plan.refusals) say_why(txn, refusal.vm, refusal.reason);
+  return !plan.placements.empty();
 }
 
 /// On from CLONING, when all its images are there or one of them never will be.
@@ -151,7 +159,14 @@ void promote(db::Txn& txn, VmId id) {
 
 void place_pending(db::Txn& txn, VmService& vms) {
   auto ids = list_pending_vms(txn);
-  while (!ids.empty()) place(txn, vms, take_round(txn, ids));
+  std::optional<Candidates> candidates;
+  while (!ids.empty()) {
+    if (!candidates) {
+      candidates = Candidates{host_candidates(txn, vms.settings().cpu_overcommit),
+                              datastore_candidates(txn)};
+    }
+    if (place(txn, vms, take_round(txn, ids), *candidates)) candidates.reset();
+  }
 }
 
 void promote_waiting_for(db::Txn& txn, ImageId image) {
