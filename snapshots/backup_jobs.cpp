@@ -1,5 +1,6 @@
 #include "snapshots/backup_jobs.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -19,6 +20,14 @@ constexpr std::string_view kVms = "BACKUP_VMS";
 /// What is no part of the plan's text: columns, rows, and what only the server says.
 constexpr auto kNoText =
     std::to_array<std::string_view>({"NAME", "PRIORITY", "SCHED_ACTION", kVms, "ERROR"});
+/// What is one word or one list, if it is there and not empty.
+constexpr auto kPlain = std::to_array<std::string_view>(
+    {"NAME", "PRIORITY", kVms, "EXECUTION", "MODE", "DATASTORE_ID", "KEEP_LAST", "FS_FREEZE",
+     "BACKUP_VOLATILE", "DISK_IDS"});
+/// Backups take no permissions from whoever asks for them.
+constexpr int kNoUmask = 0;
+/// All of them are read and written together.
+constexpr std::size_t kVmsMax = 4'096;
 /// Words that clients write in any case.
 constexpr auto kWords = std::to_array<std::string_view>({"EXECUTION", "FS_FREEZE", "MODE"});
 
@@ -57,6 +66,11 @@ Result<void> check_plan(const text::Template& plan) {
 
 /// What of a template is kept as text.
 Result<text::Template> plan_from(text::Template ask) {
+  for (const auto name : kPlain) {
+    if (ask.find_vector(name) != nullptr)
+      return fail(Errc::kInvalid, "{} of a backup job is no vector", name);
+    if (ask.get(name).empty()) ask.erase(name);
+  }
   for (const auto name : kNoText) ask.erase(name);
   if (ask.get("DATASTORE_ID") == "-1") ask.erase("DATASTORE_ID");
   for (const auto name : kWords)
@@ -75,6 +89,8 @@ Result<std::vector<VmId>> vm_ids_from(std::string_view list) {
     if (!id)
       return fail(Errc::kInvalid, "BACKUP_VMS \"{}\" is not a list of VMs like \"3,1,7\"", list);
     if (known.insert(VmId{*id}).second) vms.push_back(VmId{*id});
+    if (vms.size() > kVmsMax)
+      return fail(Errc::kInvalid, "BACKUP_VMS names more than {} VMs", kVmsMax);
   }
   return vms;
 }
@@ -104,6 +120,15 @@ Result<void> put_members(db::Txn& txn, const access::Actor& actor, const BackupJ
 
 }  // namespace
 
+Result<access::Actor> owner_of(db::Txn& txn, const BackupJob& job) {
+  const auto owner = access::find_user(txn, job.owner);
+  if (!owner)
+    return fail(Errc::kDenied, "the owner of the backup job, user {}, is gone", job.owner);
+  if (!owner->is_enabled)
+    return fail(Errc::kDenied, "the owner of the backup job, user {}, is disabled", owner->name);
+  return access::actor_of(*owner, GroupId{}, kNoUmask);
+}
+
 access::Subject subject_of(const BackupJob& job) {
   return {.kind = access::Resource::kBackupJob,
           .id = job.id.value,
@@ -119,12 +144,31 @@ bool is_living(db::Txn& txn, VmId id) {
   return vm && vm->state != compute::VmState::kDone;
 }
 
+namespace {
+
+/// Its backups would fail: whom it belongs to may do nothing with that VM any more.
+bool is_lost_to(db::Txn& txn, BackupJobId id, const compute::Vm& vm) {
+  const auto job = find_backup_job(txn, id);
+  if (!job) return true;
+  const auto member = std::ranges::find(job->members, vm.id, &BackupMember::vm);
+  if (member == job->members.end() || member->state == MemberState::kBackingUp) return false;
+  const auto owner = owner_of(txn, *job);
+  return !owner || !access::authorize_despite_lock(txn, *owner, access::Op::kManage,
+                                                   compute::subject_of(vm));
+}
+
+}  // namespace
+
 Result<void> check_claim(db::Txn& txn, const access::Actor& actor, BackupJobId job, VmId id) {
   const auto vm = TRY(compute::find_vm(txn, id));
   CHECK_OK(access::authorize_despite_lock(txn, actor, access::Op::kManage,
                                           compute::subject_of(vm)));
   const auto other = find_backup_job_of(txn, id);
   if (!other || *other == job) return {};
+  if (is_lost_to(txn, *other, vm)) {
+    delete_member(txn, *other, id);
+    return {};
+  }
   return fail(Errc::kConflict,
               "virtual machine [{}] is in backup job {} already, and can be in one only: take it "
               "out of there first",

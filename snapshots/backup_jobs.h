@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "db/database.h"
+#include "jobs/job.h"
 #include "text/template.h"
 
 /// Backup jobs: plans that back up a list of VMs, when somebody asks or by a schedule
@@ -84,6 +85,10 @@ Result<void> chmod_backup_job(db::Txn& txn, BackupJobId id, access::Permissions 
 Result<void> chown_backup_job(db::Txn& txn, BackupJobId id, UserId user, GroupId group);
 /// \returns kInvalid outside 0..kBackupPriorityMax
 Result<void> set_backup_priority(db::Txn& txn, BackupJobId id, std::int64_t priority);
+
+/// The kind of jobs that runs are, and the backup job that such a job works on.
+inline constexpr std::string_view kBackupRun = "snapshot.backupjob";
+[[nodiscard]] BackupJobId backup_job_of(const jobs::Job& run);
 
 /// Backs up all its VMs; those that have ended leave it. \returns kWrongState during a run
 Result<void> start_backup_job(db::Txn& txn, BackupJobId id);

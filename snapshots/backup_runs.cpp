@@ -21,12 +21,10 @@ constexpr std::string_view kBackupJobKey = "BACKUP_JOB";
 constexpr Duration kRunLookInterval{60'000};
 /// A VM that is at something else is looked at so often ...
 constexpr Duration kBusyInterval{10'000};
-/// ... and for so long from the beginning of the run; then it is in ERROR.
+/// ... and for so long from its turn; then it is in ERROR.
 constexpr Duration kBusyPatience{600'000};
 /// So many VMs are looked at in one transaction; others have their turn between two of them.
 constexpr int kBegunAtOnceMax = 16;
-/// Backups take no permissions from whoever asks for them.
-constexpr int kNoUmask = 0;
 
 std::string run_key(BackupJobId id) { return fmt::format("backupjob/{}", id); }
 
@@ -38,15 +36,6 @@ bool has_any(const BackupJob& job, MemberState state) {
 
 bool is_under_way(const BackupJob& job) {
   return has_any(job, MemberState::kOutdated) || has_any(job, MemberState::kBackingUp);
-}
-
-Result<access::Actor> owner_of(db::Txn& txn, const BackupJob& job) {
-  const auto owner = access::find_user(txn, job.owner);
-  if (!owner)
-    return fail(Errc::kDenied, "the owner of the backup job, user {}, is gone", job.owner);
-  if (!owner->is_enabled)
-    return fail(Errc::kDenied, "the owner of the backup job, user {}, is disabled", owner->name);
-  return access::actor_of(*owner, GroupId{}, kNoUmask);
 }
 
 void put(db::Txn& txn, BackupJobId job, BackupMember& member, MemberState state,
@@ -90,11 +79,45 @@ void go_on(db::Txn& txn, BackupJob job) {
   save_backup_job(txn, job);
 }
 
-/// Only at something that ends by itself.
-bool may_wait(db::Txn& txn, const BackupJob& job, VmId id, const Error& error) {
-  if (error.code != Errc::kWrongState || txn.at() - job.started >= kBusyPatience) return false;
+/// Since when a VM was refused in this run, as an argument of its job.
+std::string waits_key(VmId vm) { return fmt::format("WAITS_{}", vm); }
+
+/// From now on, if it was not before.
+Instant waits_since(db::Txn& txn, JobId run, VmId vm) {
+  const auto job = jobs::find(txn, run);
+  if (!job) return txn.at();
+  if (const auto known = natural_from(job->args.get(waits_key(vm)))) return {*known * 1000};
+  text::Template args = job->args;
+  args.set(waits_key(vm), fmt::format("{}", txn.at().seconds()));
+  jobs::save_args(txn, run, args);
+  return txn.at();
+}
+
+void wait_no_more(db::Txn& txn, JobId run, VmId vm) {
+  const auto job = jobs::find(txn, run);
+  if (!job || !job->args.has(waits_key(vm))) return;
+  text::Template args = job->args;
+  args.erase(waits_key(vm));
+  jobs::save_args(txn, run, args);
+}
+
+/// At something that ends by itself.
+bool is_busy(db::Txn& txn, VmId id) {
   const auto vm = compute::find_vm(txn, id);
-  return vm && jobs::is_open(txn, vm->job);
+  if (!vm) return false;
+  if (jobs::is_open(txn, vm->job)) return true;
+  const auto disks = compute::list_disks(txn, id);
+  return std::ranges::any_of(disks, [&](const compute::VmDisk& disk) {
+    const auto open = list_open_of_disk(txn, id, disk.id);
+    return std::ranges::any_of(open, [](const Snapshot& one) {
+      return one.phase != Phase::kArmed && one.phase != Phase::kFailed;
+    });
+  });
+}
+
+bool may_wait(db::Txn& txn, const Job& run, VmId id, const Error& error) {
+  return error.code == Errc::kWrongState && is_busy(txn, id) &&
+         txn.at() - waits_since(txn, run.id, id) < kBusyPatience;
 }
 
 Result<ImageId> begin_backup_of(db::Txn& txn, const SnapshotService& service, const BackupJob& job,
@@ -109,16 +132,17 @@ Result<ImageId> begin_backup_of(db::Txn& txn, const SnapshotService& service, co
 }
 
 /// \returns why it has to wait; empty: it does not
-std::string begin_member(db::Txn& txn, const SnapshotService& service, const BackupJob& job,
-                         BackupMember& member) {
+std::string begin_member(db::Txn& txn, const SnapshotService& service, const Job& run,
+                         const BackupJob& job, BackupMember& member) {
   const auto begun = begin_backup_of(txn, service, job, member.vm);
+  if (!begun && may_wait(txn, run, member.vm, begun.error()))
+    return fmt::format("VM {}: {}", member.vm, begun.error().text());
+  wait_no_more(txn, run.id, member.vm);
   if (begun) {
     member.image = *begun;
     put(txn, job.id, member, MemberState::kBackingUp);
     return {};
   }
-  if (may_wait(txn, job, member.vm, begun.error()))
-    return fmt::format("VM {}: {}", member.vm, begun.error().text());
   put(txn, job.id, member, MemberState::kError, begun.error().text());
   log::warn("backupjob.refused", {{"backup_job", job.id},
                                   {"vm", member.vm},
@@ -138,7 +162,7 @@ Next look_at_run(db::Txn& txn, const SnapshotService& service, const Job& run) {
     if (!is_in(member, MemberState::kOutdated)) continue;
     if (!is_parallel && has_any(job, MemberState::kBackingUp)) break;
     if (begun == kBegunAtOnceMax) return jobs::go("look");
-    const std::string wait = begin_member(txn, service, job, member);
+    const std::string wait = begin_member(txn, service, run, job, member);
     if (wait.empty()) ++begun;
     if (reason.empty()) reason = wait;
   }

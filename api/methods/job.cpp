@@ -2,6 +2,7 @@
 #include "compute/vm.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
+#include "snapshots/backup_jobs.h"
 
 /// neph.job.*: what works in the background, for those whose business it is.
 namespace neph::api {
@@ -50,8 +51,14 @@ bool may_manage_job(Call& call, const Job& job) {
   return job.image.is_set() && need(call, Op::kManage, ObjectKind::kImage, job.image);
 }
 
+/// A run is the business of whom the backup job belongs to now.
+Result<void> may_steer_run(Call& call, const Job& run) {
+  return need(call, access::Op::kManage, ObjectKind::kBackupJob, snapshots::backup_job_of(run));
+}
+
 Result<void> may_cancel(Call& call, const OnJob& ask) {
   const Job job = TRY(jobs::find(call.txn(), ask.job));
+  if (job.kind == snapshots::kBackupRun) return may_steer_run(call, job);
   if (call.actor().is_admin() || job.owner == call.actor().user) return {};
   if (is_of_snapshot(job) ? may_decide_on_job(call, job) : may_manage_job(call, job)) return {};
   return tl::unexpected(denied("MANAGE", ask.job));
@@ -60,6 +67,7 @@ Result<void> may_cancel(Call& call, const OnJob& ask) {
 /// To begin something again takes the right to begin it, as it is now.
 Result<void> may_retry(Call& call, const OnJob& ask) {
   const Job job = TRY(jobs::find(call.txn(), ask.job));
+  if (job.kind == snapshots::kBackupRun) return may_steer_run(call, job);
   if (call.actor().is_admin()) return {};
   if (is_of_snapshot(job) ? may_decide_on_job(call, job) : may_manage_job(call, job)) return {};
   return tl::unexpected(denied("MANAGE", ask.job));

@@ -28,9 +28,12 @@ struct MemberOfJob {
 [[nodiscard]] std::optional<MemberOfJob> find_member_by_image(db::Txn& txn, ImageId image);
 
 /// Whether the actor may have the VM in that backup job.
+/// One whose owner may not manage the VM any more loses it.
 /// \returns kDenied without MANAGE, kConflict naming the backup job that has it
 [[nodiscard]] Result<void> check_claim(db::Txn& txn, const access::Actor& actor, BackupJobId job,
                                        VmId vm);
+/// As whom its backups are made. \returns kDenied when that user is gone or disabled
+[[nodiscard]] Result<access::Actor> owner_of(db::Txn& txn, const BackupJob& job);
 /// A VM that is there and has not ended.
 [[nodiscard]] bool is_living(db::Txn& txn, VmId vm);
 
@@ -38,9 +41,6 @@ struct MemberOfJob {
 /// Nothing for a backup that no backup job has asked for.
 void note_member_over(db::Txn& txn, ImageId image, const Result<void>& outcome);
 
-inline constexpr std::string_view kBackupRun = "snapshot.backupjob";
-/// The backup job that a job of that kind works on.
-[[nodiscard]] BackupJobId backup_job_of(const jobs::Job& run);
 /// The service outlives the runner.
 [[nodiscard]] jobs::KindSpec backup_run(const SnapshotService& service);
 

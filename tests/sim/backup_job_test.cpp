@@ -1,5 +1,7 @@
 #include <fmt/ranges.h>
 
+#include <numeric>
+
 #include "access/users.h"
 #include "compute/backups.h"
 #include "compute/schedule.h"
@@ -182,6 +184,20 @@ TEST_F(BackupJobs, AVmThatIsAtSomethingElseIsWaitedForWhileOthersGoOn) {
   EXPECT_EQ(shown(a), "POWEROFF");
 }
 
+TEST_F(BackupJobs, PatienceWithAVmBeginsAtItsTurn) {
+  const VmId a = running_vm();
+  world().set_conduct(compute::domain_name(a), {.shutdown_takes = Duration{50'000}});
+  act(a, Action::kPoweroff);
+  const auto id = plan({a});
+  ASSERT_TRUE(start_job(id));
+  ASSERT_TRUE(change([](db::Txn& txn) -> Result<void> {
+    txn.exec("UPDATE backup_jobs SET started_at = started_at - 1200");
+    return {};
+  }));
+  pass(kBackupMinute * 2);
+  EXPECT_EQ(stand(id), "0 updated") << "others had their turn for twenty minutes";
+}
+
 TEST_F(BackupJobs, OneRunAtATime) {
   const auto id = plan({running_vm()});
   fail_copies(Errc::kUnavailable, 1);
@@ -340,6 +356,19 @@ TEST_F(BackupJobs, AVmIsInOneBackupJobAtMost) {
   EXPECT_TRUE(try_plan(fmt::format("{}, {}, {}", b, a, b)));
 }
 
+TEST_F(BackupJobs, APlanWhoseOwnerMayNotManageAVmAnyMoreLosesIt) {
+  const VmId a = running_vm();
+  const auto id = plan({a});
+  const auto alice = run<UserId>([&](db::Txn& txn) {
+    return access::create_user(txn, admin_, {.name = "alice", .password_hash = "hash"});
+  });
+  ASSERT_TRUE(change([&](db::Txn& txn) {
+    return snapshots::chown_backup_job(txn, id, *alice, GroupId{});
+  }));
+  EXPECT_TRUE(try_plan(fmt::format("{}", a)));
+  EXPECT_EQ(stand(id), "");
+}
+
 TEST_F(BackupJobs, AVmMayBeNamedBeforeItIsThere) {
   const auto early = try_plan("0,1,7").value();
   const auto rival = try_plan("1").value();
@@ -401,7 +430,11 @@ TEST_F(BackupJobs, APlanThatCannotBeMadeIsRefused) {
   for (const char* wrong : {"MODE=increment", "FS_FREEZE=HARD", "EXECUTION=SOMEHOW",
                             "KEEP_LAST=many", "PRIORITY=100", "DISK_IDS=\"0,x\""})
     EXPECT_FALSE(try_plan(of_a, wrong)) << wrong;
+  EXPECT_FALSE(try_plan(of_a, "KEEP_LAST=[A=1]"));
   EXPECT_FALSE(try_plan("1,two"));
+  std::vector<int> many(4'097);
+  std::iota(many.begin(), many.end(), 0);
+  EXPECT_FALSE(try_plan(fmt::format("{}", fmt::join(many, ","))));
   const auto id = plan({a}, "NOTE=x");
   EXPECT_FALSE(update(id, "MODE=INCREMENT"));
   EXPECT_FALSE(update(id, "DATASTORE_ID=kept"));
@@ -409,6 +442,8 @@ TEST_F(BackupJobs, APlanThatCannotBeMadeIsRefused) {
   EXPECT_EQ(job(id).priority, 50) << "there are calls for these";
   EXPECT_EQ(job(id).name, fmt::format("plan {}", plans_));
   EXPECT_EQ(job(id).attributes.get("KEEP_LAST"), "1");
+  ASSERT_TRUE(update(id, "KEEP_LAST=\"\""));
+  EXPECT_FALSE(job(id).attributes.has("KEEP_LAST"));
   EXPECT_EQ(job(id).attributes.get("NOTE"), "x");
   EXPECT_FALSE(job(id).attributes.has("ERROR"));
   EXPECT_EQ(stand(id), "0 idle");

@@ -4,6 +4,7 @@
 #include "compute/vm.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
+#include "snapshots/backup_jobs.h"
 #include "tests/unit/api/world.h"
 
 namespace neph::api {
@@ -152,6 +153,32 @@ TEST_F(JobMethods, StrangersSteerNothingAndWhoLostTheRightBeginsNothing) {
   EXPECT_EQ(call("neph.job.retry", as_int(mine.value)).code, 512);
   EXPECT_EQ(call("neph.job.cancel", as_int(mine.value)).number, mine.value);
   EXPECT_EQ(call("neph.job.cancel", as_int(99), kAdmin).code, 1024);
+}
+
+TEST_F(JobMethods, ARunIsSteeredByTheOwnerOfItsBackupJob) {
+  BackupJobId plan;
+  JobId run;
+  transact([&](db::Txn& txn) {
+    access::Actor root;
+    root.user = UserId{0};
+    root.group = GroupId{0};
+    root.groups = {GroupId{0}};
+    const auto ask = text::Template::parse("NAME=plan").value();
+    plan = snapshots::create_backup_job(txn, root, ask).value();
+    jobs::NewJob fresh;
+    fresh.kind = snapshots::kBackupRun;
+    fresh.step = "look";
+    fresh.owner = rooms_.alice;
+    fresh.args.set("BACKUP_JOB", fmt::format("{}", plan));
+    fresh.wake_key = "never";
+    run = jobs::enqueue(txn, fresh);
+  });
+  EXPECT_EQ(call("neph.job.cancel", as_int(run.value)).code, 512);
+  EXPECT_EQ(call("neph.job.retry", as_int(run.value)).code, 512);
+  transact([&](db::Txn& txn) {
+    ASSERT_TRUE(snapshots::chown_backup_job(txn, plan, rooms_.alice, GroupId{1}));
+  });
+  EXPECT_EQ(call("neph.job.cancel", as_int(run.value)).number, run.value);
 }
 
 TEST_F(JobMethods, OnlyAdministratorsDeclareAHostLost) {
