@@ -55,6 +55,7 @@ std::string_view words_for(StopReason reason) {
     case StopReason::kFailed: return "the guest's QEMU process died";
     case StopReason::kSaved: return "somebody saved the guest's memory on its host";
     case StopReason::kMigrated: return "somebody moved the guest to another host";
+    case StopReason::kVanished: return "the guest's QEMU process was gone";
     case StopReason::kUnknown: break;
   }
   return "the guest stopped while nobody watched";
@@ -93,7 +94,8 @@ void stop_by_itself(db::Txn& txn, Vm& vm, StopReason reason, Instant at) {
 
 /// The guest of a VM that we are ending, or switching off, stopped.
 void stop_as_asked(db::Txn& txn, Vm& vm, const HaltRow& row, StopReason reason, Instant at) {
-  const Verdict verdict = judge(reason);
+  // One that had been asked to switch off may just as well have done so.
+  const Verdict verdict = judge(reason == StopReason::kVanished ? StopReason::kUnknown : reason);
   vm.rest_grade = verdict.grade;
   forget_system_snapshots(txn, vm);
   save_vm(txn, vm);
@@ -117,7 +119,8 @@ bool is_in_doubt(const Vm& vm) {
 
 bool has_run(StopReason reason) {
   return reason == StopReason::kShutdown || reason == StopReason::kDestroyed ||
-         reason == StopReason::kCrashed || reason == StopReason::kFailed;
+         reason == StopReason::kCrashed || reason == StopReason::kFailed ||
+         reason == StopReason::kVanished;
 }
 
 bool is_saving(db::Txn& txn, const Vm& vm) {

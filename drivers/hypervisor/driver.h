@@ -46,6 +46,7 @@ enum class StopReason {
   kFailed = 5,     ///< QEMU died
   kSaved = 6,      ///< memory was saved to a file
   kMigrated = 7,
+  kVanished = 8,   ///< QEMU was gone when somebody looked again; how it ended nobody saw
 };
 
 /// What a guest has moved since it was started, all its disks and NICs together.

@@ -22,11 +22,11 @@ class LibvirtEnds : public testing::Test {
 };
 
 TEST_F(LibvirtEnds, ACrashIsOneOnlyOfAGuestThatWasSeenToRun) {
-  EXPECT_EQ(crashed(), StopReason::kUnknown);
+  EXPECT_EQ(crashed(), StopReason::kVanished);
   events_->note_alive(kUuid);
   EXPECT_EQ(crashed(), StopReason::kFailed);
   events_->note_starting(kUuid);
-  EXPECT_EQ(crashed(), StopReason::kUnknown);
+  EXPECT_EQ(crashed(), StopReason::kVanished);
 }
 
 TEST_F(LibvirtEnds, AGuestThatIsFoundEndedHasEndedUnseen) {
@@ -35,7 +35,7 @@ TEST_F(LibvirtEnds, AGuestThatIsFoundEndedHasEndedUnseen) {
   (void)events_->shutdown_since(kUuid);
   events_->note_destroying(kUuid);
   EXPECT_EQ(destroyed(), StopReason::kUnknown);
-  EXPECT_EQ(crashed(), StopReason::kUnknown);
+  EXPECT_EQ(crashed(), StopReason::kVanished);
 }
 
 TEST_F(LibvirtEnds, ADomainThatNeverCameUpTellsNothing) {

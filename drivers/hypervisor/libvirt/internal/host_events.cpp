@@ -241,10 +241,9 @@ StopReason HostEvents::refine(const Memory& memory, StopReason told) {
   if (memory.has_panicked) return StopReason::kCrashed;
   if (told == StopReason::kDestroyed && memory.is_cut_after_guest_ended)
     return StopReason::kShutdown;
-  // A libvirt that comes back to a QEMU which ends, or has ended, calls that a crash; it may as
-  // well be the end of a guest that had been asked to switch off.
+  // A libvirt that comes back to a QEMU which ends, or has ended, calls that a crash.
   const bool is_unseen = memory.is_end_missed || !memory.is_seen_alive;
-  if (told == StopReason::kFailed && is_unseen) return StopReason::kUnknown;
+  if (told == StopReason::kFailed && is_unseen) return StopReason::kVanished;
   if (told == StopReason::kDestroyed && memory.is_end_missed) return StopReason::kUnknown;
   return told;
 }
