@@ -171,10 +171,11 @@ void apply_off(db::Txn& txn, VmId id, StopReason reason, Instant at) {
     jobs::wake(txn, state_key(id));
     return;
   }
-  if (vm->state != VmState::kActive) return;
-  if (is_left_alone(vm->lcm)) {
+  // One that QEMU held paused ends like one that ran.
+  const bool was_paused = vm->state == VmState::kSuspended && vm->memory_path.empty();
+  if (was_paused || (vm->state == VmState::kActive && is_left_alone(vm->lcm)))
     return stop_by_itself(txn, *vm, reason, at);
-  }
+  if (vm->state != VmState::kActive) return;
   const HaltRow* halt = find_halt_by_shutdown(vm->lcm);
   const bool is_news = halt != nullptr && vm->rest_grade == Grade::kNone && !is_saving(txn, *vm);
   if (is_news) stop_as_asked(txn, *vm, *halt, reason, at);

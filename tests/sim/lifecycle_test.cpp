@@ -442,6 +442,19 @@ TEST_F(LifecycleTest, AGuestWhoseBootsWereNotHeardOfIsFoundRunning) {
   EXPECT_EQ(shown(id), "RUNNING");
 }
 
+TEST_F(LifecycleTest, APausedGuestThatEndsIsPoweroff) {
+  const VmId id = create_vm();
+  ASSERT_TRUE(world().guest_pauses(compute::domain_name(id)));
+  pass(Duration{5'000});
+  ASSERT_EQ(shown(id), "SUSPENDED");
+  ASSERT_TRUE(world().qemu_dies(compute::domain_name(id)));
+  pass(Duration{5'000});
+  EXPECT_EQ(shown(id), "POWEROFF");
+  EXPECT_EQ(vm(id).rest_grade, Grade::kCrash);
+  act(id, Action::kResume);
+  EXPECT_EQ(shown(id), "RUNNING");
+}
+
 TEST_F(LifecycleTest, APausedGuestIsGoneBeforeItsDisksAreReleased) {
   const VmId id = create_vm();
   ASSERT_TRUE(world().guest_pauses(compute::domain_name(id)));

@@ -130,9 +130,11 @@ bool is_alive(RawState state) {
   switch (state.state) {
     case VIR_DOMAIN_RUNNING:
     case VIR_DOMAIN_BLOCKED:
-    case VIR_DOMAIN_PAUSED:
     case VIR_DOMAIN_PMSUSPENDED:
       return true;
+    // Whoever started it was killed before it ran: a libvirt that comes back to it kills it.
+    case VIR_DOMAIN_PAUSED:
+      return state.reason != VIR_DOMAIN_PAUSED_STARTING_UP;
     default:
       return false;
   }
