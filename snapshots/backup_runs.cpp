@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 
 #include "access/directory.h"
 #include "base/log.h"
@@ -82,23 +83,28 @@ void go_on(db::Txn& txn, BackupJob job) {
 /// Since when a VM was refused in this run, as an argument of its job.
 std::string waits_key(VmId vm) { return fmt::format("WAITS_{}", vm); }
 
-/// From now on, if it was not before.
-Instant waits_since(db::Txn& txn, JobId run, VmId vm) {
+/// The row may say more than `run`, which was read before this transaction's other VMs.
+void change_waits(db::Txn& txn, JobId run, const std::function<void(text::Template&)>& change) {
   const auto job = jobs::find(txn, run);
-  if (!job) return txn.at();
-  if (const auto known = natural_from(job->args.get(waits_key(vm)))) return {*known * 1000};
+  if (!job) return;
   text::Template args = job->args;
-  args.set(waits_key(vm), fmt::format("{}", txn.at().seconds()));
+  change(args);
   jobs::save_args(txn, run, args);
+}
+
+/// From now on, if it was not before.
+Instant waits_since(db::Txn& txn, const Job& run, VmId vm) {
+  const std::string key = waits_key(vm);
+  if (const auto known = natural_from(run.args.get(key))) return {*known * 1000};
+  const auto now = fmt::format("{}", txn.at().seconds());
+  change_waits(txn, run.id, [&](text::Template& args) { args.set(key, now); });
   return txn.at();
 }
 
-void wait_no_more(db::Txn& txn, JobId run, VmId vm) {
-  const auto job = jobs::find(txn, run);
-  if (!job || !job->args.has(waits_key(vm))) return;
-  text::Template args = job->args;
-  args.erase(waits_key(vm));
-  jobs::save_args(txn, run, args);
+void wait_no_more(db::Txn& txn, const Job& run, VmId vm) {
+  const std::string key = waits_key(vm);
+  if (!run.args.has(key)) return;
+  change_waits(txn, run.id, [&](text::Template& args) { args.erase(key); });
 }
 
 /// At something that ends by itself.
@@ -117,7 +123,7 @@ bool is_busy(db::Txn& txn, VmId id) {
 
 bool may_wait(db::Txn& txn, const Job& run, VmId id, const Error& error) {
   return error.code == Errc::kWrongState && is_busy(txn, id) &&
-         txn.at() - waits_since(txn, run.id, id) < kBusyPatience;
+         txn.at() - waits_since(txn, run, id) < kBusyPatience;
 }
 
 Result<ImageId> begin_backup_of(db::Txn& txn, const SnapshotService& service, const BackupJob& job,
@@ -137,7 +143,7 @@ std::string begin_member(db::Txn& txn, const SnapshotService& service, const Job
   const auto begun = begin_backup_of(txn, service, job, member.vm);
   if (!begun && may_wait(txn, run, member.vm, begun.error()))
     return fmt::format("VM {}: {}", member.vm, begun.error().text());
-  wait_no_more(txn, run.id, member.vm);
+  wait_no_more(txn, run, member.vm);
   if (begun) {
     member.image = *begun;
     put(txn, job.id, member, MemberState::kBackingUp);
