@@ -176,7 +176,7 @@ void add_backup_schedules(Registry<Call>& registry) {
           .args("backupjob", "action", "template")
           .needs("MANAGE BACKUPJOB", may_manage_backup_job)
           .doc("Changes what SCHED_ACTION says of a schedule, and sets it up again where it was "
-               "over.")
+               "over and a time is to come or another one is given.")
           .answers("id of the scheduled action"),
       method("one.backupjob.scheddelete", &delete_backup_schedule)
           .writes()

@@ -57,7 +57,7 @@ void add_schedule_methods(Registry<Call>& registry) {
           .needs("MANAGE VM", on_vm<Op::kManage>)
           .legacy_code(Errc::kInvalid, kActionCode)
           .doc("Changes what SCHED_ACTION says of a scheduled action, and sets it up again where "
-               "it was over.")
+               "it was over and a time is to come or another one is given.")
           .answers("id of the scheduled action"),
       method("one.vm.scheddelete", &delete_one)
           .writes()
