@@ -56,6 +56,16 @@ class BackupJobs : public BackupSite {
   Result<void> retry_job(BackupJobId id) {
     return change([&](db::Txn& txn) { return snapshots::retry_backup_job(txn, id); });
   }
+  /// To a user of no rights over the VMs.
+  UserId give_to_alice(BackupJobId id) {
+    const auto alice = run<UserId>([&](db::Txn& txn) {
+      auto made = access::create_user(txn, admin_, {.name = "alice", .password_hash = "hash"});
+      EXPECT_TRUE(snapshots::chown_backup_job(txn, id, made.value_or(UserId{}), GroupId{}));
+      return made;
+    });
+    EXPECT_TRUE(alice);
+    return alice.value_or(UserId{});
+  }
   BackupJob job(BackupJobId id) {
     return read<BackupJob>([&](db::Txn& txn) {
       return snapshots::find_backup_job(txn, id).value();
@@ -359,12 +369,7 @@ TEST_F(BackupJobs, AVmIsInOneBackupJobAtMost) {
 TEST_F(BackupJobs, APlanWhoseOwnerMayNotManageAVmAnyMoreLosesIt) {
   const VmId a = running_vm();
   const auto id = plan({a});
-  const auto alice = run<UserId>([&](db::Txn& txn) {
-    return access::create_user(txn, admin_, {.name = "alice", .password_hash = "hash"});
-  });
-  ASSERT_TRUE(change([&](db::Txn& txn) {
-    return snapshots::chown_backup_job(txn, id, *alice, GroupId{});
-  }));
+  give_to_alice(id);
   EXPECT_TRUE(try_plan(fmt::format("{}", a)));
   EXPECT_EQ(stand(id), "");
 }
@@ -390,12 +395,7 @@ TEST_F(BackupJobs, AVmMayBeNamedBeforeItIsThere) {
 TEST_F(BackupJobs, WhatIsDoneIsDoneWithTheRightsOfItsOwner) {
   const VmId a = running_vm();
   const auto id = plan({a});
-  const auto alice = run<UserId>([&](db::Txn& txn) {
-    return access::create_user(txn, admin_, {.name = "alice", .password_hash = "hash"});
-  });
-  ASSERT_TRUE(change([&](db::Txn& txn) {
-    return snapshots::chown_backup_job(txn, id, *alice, GroupId{});
-  }));
+  const UserId alice = give_to_alice(id);
   ASSERT_TRUE(start_job(id));
   pass(kBackupMinute);
   EXPECT_EQ(stand(id), "0 error");
@@ -403,7 +403,7 @@ TEST_F(BackupJobs, WhatIsDoneIsDoneWithTheRightsOfItsOwner) {
   EXPECT_EQ(backups_of(a), 0u);
   const VmId b = running_vm();
   const auto refused = change([&](db::Txn& txn) {
-    const auto actor = access::actor_of(access::find_user(txn, *alice).value(), GroupId{}, 0177);
+    const auto actor = access::actor_of(access::find_user(txn, alice).value(), GroupId{}, 0177);
     const auto ask = text::Template::parse(fmt::format("BACKUP_VMS=\"{}\"", b)).value();
     return snapshots::update_backup_job(txn, actor, {id, ask, /*is_append=*/true});
   });
