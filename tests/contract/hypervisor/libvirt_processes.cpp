@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <pugixml.hpp>
 
 #include "tests/contract/hypervisor/libvirt_kit.h"
 #include "tests/support/command.h"
@@ -51,6 +53,97 @@ TEST(LibvirtProcesses, TheNextProcessThawsAGuestThatWasLeftFrozenAndKnowsTheProo
   const auto second = live("ThawsTheGuestAndPinsItAgain", root);
   EXPECT_EQ(second.status, 0) << second.output;
   fs::remove_all(root);
+}
+
+/// As libvirt leaves it that was killed before the guest had a process.
+void cut_the_start_short(const fs::path& run) {
+  pid_t qemu = 0;
+  std::ifstream(run / "one-5.pid") >> qemu;
+  ASSERT_GT(qemu, 1);
+  ::kill(qemu, SIGKILL);
+  pugi::xml_document document;
+  ASSERT_TRUE(document.load_file((run / "one-5.xml").c_str()));
+  auto status = document.child("domstatus");
+  status.attribute("state") = "paused";
+  status.attribute("reason") = "starting up";
+  status.attribute("pid") = "0";
+  status.remove_child("job");
+  auto job = status.prepend_child("job");
+  job.append_attribute("type") = "none";
+  job.append_attribute("async") = "start";
+  ASSERT_TRUE(document.save_file((run / "one-5.xml").c_str()));
+}
+
+TEST(LibvirtProcesses, TheNextProcessStartsAGuestWhoseStartWasCutShort) {
+  std::string root = "/tmp/nlw.XXXXXX";
+  ASSERT_NE(::mkdtemp(root.data()), nullptr);
+  const auto first = live("StartsAGuestPinsItAndDies", root);
+  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
+  ASSERT_NO_FATAL_FAILURE(cut_the_start_short(fs::path(root) / "run" / "qemu"));
+  const auto second = live("StartsTheGuestAgain", root);
+  EXPECT_EQ(second.status, 0) << second.output;
+  fs::remove_all(root);
+}
+
+/// A process that says it works in a folder, and its number in the folder's qmp.pid.
+class Probe {
+ public:
+  explicit Probe(const fs::path& folder, const std::string& words) : pid_(::fork()) {
+    if (pid_ == 0) {
+      ::execl("/bin/sleep", words.c_str(), "1000", nullptr);
+      ::_exit(127);
+    }
+    fs::create_directories(folder);
+    std::ofstream(folder / "qmp.pid") << pid_;
+  }
+  ~Probe() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  /// Whether somebody has ended it.
+  [[nodiscard]] bool is_ended() const {
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return info.si_pid == pid_;
+  }
+
+ private:
+  const pid_t pid_;
+};
+
+TEST(LibvirtProcesses, TheNextProcessEndsQemusThatWereAskedWhatTheyCanDo) {
+  std::string root = "/tmp/nlw.XXXXXX";
+  ASSERT_NE(::mkdtemp(root.data()), nullptr);
+  const fs::path orphaned = fs::path(root) / "lib" / "qemu" / "qmp-ABCDEF";
+  const fs::path recycled = fs::path(root) / "lib" / "qemu" / "qmp-GHIJKL";
+  const Probe probe(orphaned, "unix:" + (orphaned / "qmp.monitor").string());
+  const Probe stranger(recycled, "sleep");
+  const auto next = live("OpensItsHost", root);
+  EXPECT_EQ(next.status, 0) << next.output;
+  EXPECT_TRUE(probe.is_ended());
+  EXPECT_FALSE(stranger.is_ended()) << "it only has the number of one";
+  EXPECT_FALSE(fs::exists(orphaned));
+  EXPECT_FALSE(fs::exists(recycled));
+  fs::remove_all(root);
+}
+
+TEST(DISABLED_LibvirtLife, OpensItsHost) {
+  EmbedKit kit;
+  ASSERT_DONE(kit.driver().ensure_connected(kit.host()));
+}
+
+TEST(DISABLED_LibvirtLife, StartsTheGuestAgain) {
+  EmbedKit kit;
+  auto& driver = kit.driver();
+  EXPECT_EQ(driver.inspect_domain(survivor())->power, Power::kOff);
+  auto spec = kit.domain("one-5");
+  spec.uuid = kUuid;
+  ASSERT_DONE(driver.ensure_started(kit.host(), spec));
+  EXPECT_EQ(driver.inspect_domain(survivor())->power, Power::kRunning);
+  ASSERT_DONE(driver.ensure_destroyed(survivor()));
 }
 
 TEST(DISABLED_LibvirtLife, FreezesAGuestPinsItAndDies) {

@@ -1,14 +1,18 @@
 #include "drivers/hypervisor/libvirt/internal/embed_root.h"
 
+#include <signal.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
+#include <pugixml.hpp>
 #include <string_view>
 #include <system_error>
 
+#include "base/log.h"
 #include "drivers/hypervisor/libvirt/internal/threads.h"
 
 namespace neph::hypervisor_driver::virt {
@@ -45,6 +49,42 @@ bool is_somebody_elses(const fs::path& file) {
   return first != kMark;
 }
 
+/// Written before the guest had a process. libvirt 9.0 takes such a guest for active, comes back to
+/// nothing, and keeps its job lock for ever.
+bool has_no_process(const fs::path& status) {
+  pugi::xml_document document;
+  if (!document.load_file(status.c_str())) return false;
+  return std::string_view(document.child("domstatus").attribute("pid").value()) == "0";
+}
+
+void forget_starts_cut_short(const fs::path& root) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root / "run" / "qemu", ignored)) {
+    if (entry.path().extension() != ".xml" || !has_no_process(entry.path())) continue;
+    log::warn("hypervisor.start_cut_short", {{"domain", entry.path().stem().string()}});
+    fs::remove(entry.path(), ignored);
+  }
+}
+
+bool is_at_work_in(const std::string& pid, const fs::path& folder) {
+  std::ifstream stream("/proc/" + pid + "/cmdline", std::ios::binary);
+  const std::string words{std::istreambuf_iterator<char>(stream), {}};
+  return words.find(folder.string() + "/") != std::string::npos;
+}
+
+/// QEMUs without a guest that libvirt asked what they can do. They outlive whoever asked.
+void end_orphaned_probes(const fs::path& root) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(root / "lib" / "qemu", ignored)) {
+    const fs::path folder = entry.path();
+    if (!folder.filename().string().starts_with("qmp-")) continue;
+    int pid = 0;
+    std::ifstream(folder / "qmp.pid") >> pid;
+    if (pid > 1 && is_at_work_in(std::to_string(pid), folder)) ::kill(pid, SIGKILL);
+    fs::remove_all(folder, ignored);
+  }
+}
+
 struct Anchor {
   EventLoopShare event_loop;
   std::string root;
@@ -78,6 +118,8 @@ Result<Connect> open_embedded(const std::string& uri, const std::string& root) {
   const std::lock_guard lock(mutex);
   if (anchor == nullptr) {
     CHECK_OK(ensure_embed_root(root));
+    forget_starts_cut_short(root);
+    end_orphaned_probes(root);
     auto opening = std::make_unique<Anchor>();
     opening->root = root;
     opening->connection = TRY(open_here(uri));

@@ -27,6 +27,8 @@ HostLink::~HostLink() {
 }
 
 Result<Connect> HostLink::connect(Use use) {
+  // Both would be the process's one connection, and whoever comes first has to settle it.
+  if (is_in_process_) use = Use::kControl;
   const std::lock_guard lock(mutex_);
   drop_if_dead(control_);
   auto& slot = use == Use::kControl ? control_ : bulk_;
@@ -104,15 +106,18 @@ void HostLink::drop_if_dead(Slot& slot) {
 
 // The embedded driver takes up running guests in threads that go on after the open, and a verb
 // sent meanwhile races with them. Each holds its domain's job lock, so a harmless call that needs
-// that lock waits until it is done.
+// that lock waits until it is done. libvirt waits 30 s, for a guest whose QEMU does not answer.
 void HostLink::settle_reconnects(virConnectPtr connection) {
   virDomainPtr* list = nullptr;
   const int count =
       virConnectListAllDomains(connection, &list, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+  bool may_wait = true;
   for (int i = 0; i < count; ++i) {
     const Domain domain(list[i]);
+    if (!may_wait) continue;  // the others have had that time, too
     virDomainMemoryStatStruct stats[VIR_DOMAIN_MEMORY_STAT_NR];
-    virDomainMemoryStats(domain.get(), stats, VIR_DOMAIN_MEMORY_STAT_NR, 0);
+    const int told = virDomainMemoryStats(domain.get(), stats, VIR_DOMAIN_MEMORY_STAT_NR, 0);
+    may_wait = told >= 0 || last_code() != VIR_ERR_OPERATION_TIMEOUT;
   }
   std::free(list);
   virResetLastError();

@@ -27,7 +27,7 @@ struct HostTraits {
 class HostLink {
  public:
   /// kControl answers quickly; kBulk is for calls that may take minutes, so that five of them
-  /// cannot use up the requests that libvirtd takes from one client.
+  /// cannot use up the requests that libvirtd takes from one client. An embedded host has one.
   enum class Use { kControl, kBulk };
 
   HostLink(HostRef host, LibvirtDriver::Config config, Clock& clock,
