@@ -1,5 +1,7 @@
 #include "tests/crash/stage.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "compute/host.h"
@@ -8,6 +10,9 @@
 #include "tests/support/fresh_store.h"
 
 namespace neph::crash {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr Duration kBeat{5'000};
@@ -22,10 +27,43 @@ std::vector<std::string> texts(Rows rows) {
 
 }  // namespace
 
+Stage::Stage(std::uint64_t seed)
+    : seed_(seed),
+      folder_(fs::temp_directory_path() / fmt::format("neph-crash-{}", ::getpid())) {}
+
 Stage::~Stage() {
   power_.arm(Power::kNever);
-  cut();
+  end_controller();
   database_.reset();
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+fs::path Stage::folder() const {
+  fs::create_directories(folder_);
+  return folder_;
+}
+
+std::vector<jobs::KindSpec> Stage::more_kinds() {
+  auto kinds = checks_->job_kinds();
+  kinds.push_back(site::hook_job(hooks_, real_clock_));
+  return kinds;
+}
+
+void Stage::extend(Daemon& daemon) {
+  checks_ = std::make_unique<check::CheckService>(daemon.drivers, store_to_copy());
+  for (auto& kind : more_kinds()) daemon.runner.add(std::move(kind));
+  const auto no_document = [](ObjectKind, std::int64_t) { return std::string(); };
+  courier_ = std::make_unique<events::Courier>(
+      daemon.store, lanes(), [no_document](db::Txn& txn, const events::Event& event) {
+        site::deliver(txn, no_document, event);
+      });
+  courier_->start();
+}
+
+void Stage::end_controller() {
+  courier_.reset();
+  cut();
 }
 
 Result<std::unique_ptr<db::Database>> Stage::open_store() {
@@ -70,7 +108,7 @@ void Stage::meet(Mishap::When when) {
 
 void Stage::restart() {
   power_.arm(Power::kNever);
-  cut();
+  end_controller();
   disk_.power_cut(seed_ + static_cast<unsigned>(restarts_));
   database_.reset();
   disk_.power_on();
@@ -256,7 +294,7 @@ std::vector<std::string> Stage::kinds_used() {
 std::vector<std::string> Stage::kinds_there_are() {
   std::vector<std::string> kinds;
   for (const auto& some : {daemon().images.job_kinds(), daemon().vms.job_kinds(),
-                           daemon().snapshots.job_kinds()})
+                           daemon().snapshots.job_kinds(), more_kinds()})
     for (const auto& kind : some) kinds.push_back(kind.kind);
   return kinds;
 }

@@ -1,12 +1,17 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "check/check_service.h"
+#include "events/outbox.h"
+#include "site/hook.h"
 #include "tests/crash/power.h"
 #include "tests/sim/site.h"
 #include "tests/support/invariants.h"
@@ -36,7 +41,7 @@ struct Mishap {
 /// is synced. Nothing durable happens between two of these points, so they stand for all others.
 class Stage final : public Site {
  public:
-  explicit Stage(std::uint64_t seed) : seed_(seed) {}
+  explicit Stage(std::uint64_t seed);
   ~Stage() override;
   void TestBody() override {}
 
@@ -77,6 +82,12 @@ class Stage final : public Site {
   [[nodiscard]] const Complaints& found() const { return found_; }
 
   [[nodiscard]] Power& power() { return power_; }
+  [[nodiscard]] check::CheckService& checks() { return *checks_; }
+  [[nodiscard]] const site::HookSettings& hooks() const { return hooks_; }
+  /// For files that no power cut takes; made when it is asked for.
+  [[nodiscard]] std::filesystem::path folder() const;
+  /// The one that is backed up. It is not the controller's own, which lies on the lossy disk.
+  [[nodiscard]] std::filesystem::path store_to_copy() const { return folder_ / "store.db"; }
   /// What is wrong with store and world when all has come to rest.
   [[nodiscard]] Complaints complaints();
   /// What a disk of the VM shows before its guest has written, unless it is the first image.
@@ -127,13 +138,23 @@ class Stage final : public Site {
   Result<std::unique_ptr<db::Database>> open_store() override;
   sim::WorldConfig world_config() override;
   Clock& world_clock() override { return clock_; }
+  void extend(Daemon& daemon) override;
 
  private:
   void watch();
+  void end_controller();
   void end_everything();
   void meet(Mishap::When when);
 
+  /// What extend() adds.
+  [[nodiscard]] std::vector<jobs::KindSpec> more_kinds();
+
   const std::uint64_t seed_;
+  const std::filesystem::path folder_;
+  site::HookSettings hooks_{.directory = folder_};
+  SystemClock real_clock_;  ///< for programs of hooks, which really run
+  std::unique_ptr<check::CheckService> checks_;
+  std::unique_ptr<events::Courier> courier_;
   int restarts_ = 0;
   Power power_;
   CutClock clock_{lanes().clock(), power_, [this] { meet(Mishap::When::kDuring); }};

@@ -300,7 +300,8 @@ Check disk_is_as_written(int disk) {
 std::vector<Story> all_stories() {
   std::vector<Story> all;
   for (auto* some : {&image_stories, &vm_stories, &snapshot_stories, &change_stories,
-                     &disk_stories, &lost_stories, &recover_stories, &backup_stories})
+                     &disk_stories, &lost_stories, &recover_stories, &backup_stories,
+                     &site_stories})
     for (Story& story : some()) all.push_back(std::move(story));
   return all;
 }

@@ -31,6 +31,7 @@ struct Story {
 [[nodiscard]] std::vector<Story> lost_stories();
 [[nodiscard]] std::vector<Story> recover_stories();
 [[nodiscard]] std::vector<Story> backup_stories();
+[[nodiscard]] std::vector<Story> site_stories();
 [[nodiscard]] std::vector<Story> all_stories();
 
 // Steps.

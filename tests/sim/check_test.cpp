@@ -17,10 +17,9 @@ using testing::HasSubstr;
 /// neph.check on the whole core.
 class Check : public Site {
  protected:
-  void SetUp() override {
-    Site::SetUp();
-    checks_ = std::make_unique<CheckService>(daemon().drivers, "");
-    for (auto& kind : checks_->job_kinds()) daemon().runner.add(std::move(kind));
+  void extend(Daemon& daemon) override {
+    checks_ = std::make_unique<CheckService>(daemon.drivers, "");
+    for (auto& kind : checks_->job_kinds()) daemon.runner.add(std::move(kind));
   }
 
   std::vector<check::Finding> found() {

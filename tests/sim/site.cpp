@@ -48,6 +48,7 @@ Site::Daemon::Daemon(Site& site, db::Database& database)
   for (auto& kind : images.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : vms.job_kinds()) runner.add(std::move(kind));
   for (auto& kind : snapshots.job_kinds()) runner.add(std::move(kind));
+  site.extend(*this);
   snapshots::thaw_interrupted(store, site.lanes_, drivers, [this] { runner.start(); });
   watcher.start();
   timetable.start();
@@ -60,6 +61,8 @@ sim::WorldConfig Site::world_config() {
   config.evidence = sim::Evidence::kContents;
   return config;
 }
+
+void Site::extend(Daemon&) {}
 
 void Site::SetUp() {
   world_ = std::make_unique<sim::SimWorld>(world_clock(), world_config());

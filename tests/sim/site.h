@@ -42,6 +42,8 @@ class Site : public testing::Test {
   [[nodiscard]] virtual Result<std::unique_ptr<db::Database>> open_store();
   [[nodiscard]] virtual sim::WorldConfig world_config();
   [[nodiscard]] virtual Clock& world_clock() { return lanes_.clock(); }
+  /// What a controller of the test does besides; told of each new one before it runs.
+  virtual void extend(Daemon& daemon);
   void settle() { lanes().run_until_idle(); }
   void pass(Duration time);
 
