@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <variant>
 
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "daemon/files.h"
 #include "db/database.h"
 #include "db/upkeep.h"
+#include "snapshots/snapshot.h"
 
 namespace neph::daemon {
 namespace {
@@ -49,6 +51,17 @@ Result<void> keep_aside(const fs::path& store, const fs::path& kept) {
   return {};
 }
 
+/// To the newest schema, and without promises that only the store knew how to keep that this one
+/// replaces.
+Result<void> bring_up_to_date(const fs::path& fresh, Instant now) {
+  const auto database = TRY(db::Database::open(fresh));
+  TRY(database->transact_one(now, [](db::Txn& txn) -> Result<std::monostate> {
+    snapshots::doubt_unfinished(txn);
+    return std::monostate{};
+  }));
+  return {};
+}
+
 fs::path name_aside(const fs::path& store, Instant now) {
   std::string time = to_text(now);
   std::erase_if(time, [](char letter) { return letter == ':' || letter == '-'; });
@@ -69,7 +82,7 @@ Result<RestoreReport> restore_store(const fs::path& state, const fs::path& backu
   NoProgress nobody_watches;
   CHECK_OK(db::copy_store(backup, fresh.string() + ".part", fresh, nobody_watches));
   // Brought up to date first, so that counters which are younger than the backup count as well.
-  TRY(db::Database::open(fresh));
+  CHECK_OK(bring_up_to_date(fresh, now));
   auto facts = TRY(db::inspect_store(fresh));
   std::error_code problem;
   if (fs::exists(store, problem)) {

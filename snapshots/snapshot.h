@@ -86,5 +86,9 @@ struct Snapshot {
 SnapshotId insert_snapshot(db::Txn& txn, Snapshot snapshot);
 /// Touches the snapshot, its VM and its image.
 void save_snapshot(db::Txn& txn, const Snapshot& snapshot);
+/// The store was restored from a backup. What had been captured and was not READY by then may have
+/// been finished and let go since, and its guest have written on: what a copy shows now has grade
+/// unknown. Files of its own and restore points show what they showed.
+void doubt_unfinished(db::Txn& txn);
 
 }  // namespace neph::snapshots

@@ -140,4 +140,14 @@ void save_snapshot(db::Txn& txn, const Snapshot& snapshot) {
   touch(txn, snapshot);
 }
 
+void doubt_unfinished(db::Txn& txn) {
+  for (const SnapshotId id : list_snapshots(txn)) {
+    auto snapshot = find_snapshot(txn, id);
+    if (!snapshot || is_over(snapshot->phase) || !snapshot->captured.is_set()) continue;
+    if (snapshot->pin != PinKind::kOverlay && snapshot->pin != PinKind::kDisk) continue;
+    snapshot->grade = datastore::Grade::kUnknown;
+    save_snapshot(txn, *snapshot);
+  }
+}
+
 }  // namespace neph::snapshots

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 
 #include "daemon/files.h"
 #include "db/counters.h"
 #include "db/database.h"
 #include "db/upkeep.h"
+#include "snapshots/snapshot.h"
 
 namespace neph::daemon {
 namespace {
@@ -24,15 +27,20 @@ class Restore : public testing::Test {
   }
   ~Restore() override { fs::remove_all(state_); }
 
-  /// As a daemon that made some VMs and ended.
-  void make_vms(int count) {
+  /// As a daemon that did something and ended.
+  void in_store(const std::function<void(db::Txn&)>& work) {
     const auto database = db::Database::open(store_file(state_));
     ASSERT_TRUE(database);
-    const auto made = (*database)->transact_one({1}, [&](db::Txn& txn) -> Result<int> {
-      for (int i = 0; i < count; ++i) std::ignore = db::take_number(txn, "vm");
+    const auto done = (*database)->transact_one({1}, [&](db::Txn& txn) -> Result<int> {
+      work(txn);
       return 0;
     });
-    ASSERT_TRUE(made);
+    ASSERT_TRUE(done);
+  }
+  void make_vms(int count) {
+    in_store([&](db::Txn& txn) {
+      for (int i = 0; i < count; ++i) std::ignore = db::take_number(txn, "vm");
+    });
   }
   void back_up() {
     NoProgress progress;
@@ -91,6 +99,44 @@ TEST_F(Restore, ReplacesADamagedStoreAndKeepsItAside) {
   EXPECT_TRUE(fs::exists(done->kept.string() + "-wal"));
   EXPECT_FALSE(fs::exists(store_file(state_).string() + "-wal"));
   EXPECT_EQ(next_vm(), 100'003);
+}
+
+TEST_F(Restore, KnowsNoMoreWhatSnapshotsShowThatWereBeingMade) {
+  using snapshots::Phase;
+  using snapshots::PinKind;
+  constexpr auto kFrozen = datastore::Grade::kFrozen;
+  constexpr auto kUnknown = datastore::Grade::kUnknown;
+  struct Row {
+    Phase phase;
+    PinKind pin;
+    std::int64_t captured;
+    datastore::Grade grade;
+  };
+  const auto rows = std::to_array<Row>({
+      {Phase::kCopying, PinKind::kOverlay, 7, kUnknown},
+      {Phase::kFailed, PinKind::kDisk, 7, kUnknown},
+      {Phase::kWaiting, PinKind::kShared, 7, kFrozen},
+      {Phase::kCopying, PinKind::kLayer, 7, kFrozen},
+      {Phase::kReady, PinKind::kOverlay, 7, kFrozen},
+      {Phase::kArmed, PinKind::kNone, 0, kFrozen},
+  });
+  make_vms(1);
+  in_store([&](db::Txn& txn) {
+    for (const Row& row : rows)
+      snapshots::insert_snapshot(txn, {.owner = UserId{0}, .group = GroupId{0}, .vm = VmId{0},
+                                       .disk = DiskId{0}, .image = ImageId{0},
+                                       .image_name = "made", .datastore = DatastoreId{1},
+                                       .phase = row.phase, .grade = kFrozen,
+                                       .captured = {row.captured}, .pin = row.pin});
+  });
+  back_up();
+  ASSERT_TRUE(restore());
+  in_store([&](db::Txn& txn) {
+    const auto ids = snapshots::list_snapshots(txn);
+    ASSERT_EQ(ids.size(), rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      EXPECT_EQ(snapshots::find_snapshot(txn, ids[i])->grade, rows[i].grade) << i;
+  });
 }
 
 TEST_F(Restore, RefusesADamagedBackupAndLeavesTheStoreAlone) {
