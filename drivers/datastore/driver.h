@@ -77,8 +77,8 @@ class Driver {
 
   [[nodiscard]] virtual Result<Usage> inspect_usage(const std::string& directory) = 0;
 
-  /// Facts of a file whose format the caller states. For qcow2 the header is read by our own
-  /// reader before any tool opens it; kInvalid when it is no such file, kNotFound when missing.
+  /// Facts of a file whose format the caller states. For qcow2 our own reader reads the header
+  /// before any tool does; kInvalid when it is no such file, kNotFound when missing or empty.
   [[nodiscard]] virtual Result<FileFacts> inspect_file(const Layer& file) = 0;
 
   /// Refuses (kInvalid, naming the reason) what must not be taken in from a stranger: a qcow2

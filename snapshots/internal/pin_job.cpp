@@ -249,6 +249,7 @@ Result<jobs::Work> plan_doubt(const Toolbox& tools, db::Txn& txn, const jobs::Jo
         for (const auto& overlay : overlays) {
           const auto facts = driver->inspect_file({overlay, datastore_driver::Format::kQcow2});
           if (facts || facts.error().code != Errc::kNotFound) return true;
+          CHECK_OK(driver->ensure_deleted(overlay));
         }
         return false;
       },

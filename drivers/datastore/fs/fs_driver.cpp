@@ -59,6 +59,9 @@ Result<Usage> FsDriver::inspect_usage(const std::string& directory) {
 Result<FileFacts> FsDriver::inspect_file(const Layer& file) {
   CHECK_OK(fs::check_path(file.path));
   const Fd opened = TRY(fs::open_for_reading(file.path));
+  const bool is_empty = TRY(fs::regular_stat(opened, file.path)).st_size == 0;
+  if (is_empty && file.format == Format::kQcow2)
+    return fail(Errc::kNotFound, "{} is empty, nothing has been made of it yet", file.path);
   return fs::facts_of(opened, file);
 }
 

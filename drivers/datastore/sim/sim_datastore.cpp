@@ -24,6 +24,10 @@ FileFacts facts_of(const File& file) {
           .backing_path = file.backing_path};
 }
 
+bool is_empty(const File& file) {
+  return file.virtual_size.value == 0 && file.stored_size().value == 0;
+}
+
 Bytes whole_blocks(Bytes amount) {
   const std::int64_t block = sim::kBlockSize.value;
   return Bytes{(amount.value + block - 1) / block * block};
@@ -58,6 +62,9 @@ Result<Usage> SimDatastore::inspect_usage(const std::string& directory) {
 Result<FileFacts> SimDatastore::inspect_file(const Layer& layer) {
   return perform<FileFacts>(scene("inspect_file", layer.path), [&](const Struck&) {
     return world_.change([&](State& state) -> Result<FileFacts> {
+      const File* file = TRY(state.file(layer.path));
+      if (layer.format == Format::kQcow2 && file->format == Format::kRaw && is_empty(*file))
+        return fail(Errc::kNotFound, "file {} is empty", layer.path);
       return facts_of(*TRY(find_layer(state, layer)));
     });
   });

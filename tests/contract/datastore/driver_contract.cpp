@@ -54,6 +54,11 @@ TEST_P(DatastoreContract, CreatingOverADiskOfAnotherSizeIsRefused) {
   EXPECT_EQ(driver().inspect_file(layer("disk"))->virtual_size, kDiskSize);
 }
 
+TEST_P(DatastoreContract, AnEmptyFileIsNoOverlayYet) {
+  store().put_file(path("top"), "");
+  EXPECT_FAILS(Errc::kNotFound, driver().inspect_file(overlay("top")));
+}
+
 TEST_P(DatastoreContract, AMissingFileIsNotFound) {
   EXPECT_FAILS(Errc::kNotFound, driver().inspect_file(layer("nothing")));
   EXPECT_FAILS(Errc::kNotFound, driver().check_untrusted(layer("nothing")));

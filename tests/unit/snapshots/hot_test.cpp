@@ -166,6 +166,17 @@ TEST_F(HotSnapshot, IsTakenAtRestWhenTheGuestStopsFirst) {
   expect_tidy();
 }
 
+TEST_F(HotSnapshot, TakesAFileThatNeverBecameALayerForNone) {
+  world_.inject({.kind = sim::FaultKind::kError, .verb = "ensure_pinned", .times = 1});
+  const Snapshot made = ask_one(hot());
+  world_.put_file(snapshot(made.id).pin_path, {});
+  stop_guest();
+  settle(Duration{10'000});
+  EXPECT_EQ(snapshot(made.id).phase, Phase::kReady) << snapshot(made.id).reason;
+  EXPECT_EQ(snapshot(made.id).grade, Grade::kShutdown);
+  expect_tidy();
+}
+
 TEST_F(HotSnapshot, FindsTheLayerOfAPinWhoseGuestStoppedUnseen) {
   write(5, 51);
   const auto before = on_disk();
