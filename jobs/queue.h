@@ -71,7 +71,7 @@ void prune(db::Txn& txn, Instant before);
 /// After a restart: what ran is queued again at its cursor. Pauses are short: one that ends far in
 /// the future was written by a clock that has been set back since.
 void requeue_interrupted(db::Txn& txn);
-/// The machine's clock was set: what waits, waits as long as it would have.
+/// The machine's clock was set: waits go along, and arguments named *_MS, which are instants.
 void shift_waits(db::Txn& txn, Duration by);
 /// A step that acts has not moved for long: says so in the row. It stays the job's step.
 void mark_stalled(db::Txn& txn, const Job& job, Duration idle);

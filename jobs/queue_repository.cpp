@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <map>
 
+#include "base/numbers.h"
 #include "db/counters.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
@@ -228,6 +230,20 @@ void requeue_interrupted(db::Txn& txn) {
 void shift_waits(db::Txn& txn, Duration by) {
   txn.exec("UPDATE jobs SET not_before_ms = not_before_ms + ? WHERE state <= 3 AND state = 3",
            by.count());
+  std::map<JobId, std::string> with_instants;
+  auto rows = txn.query("SELECT id, args FROM jobs WHERE state <= 3 AND instr(args, '_MS') > 0");
+  while (rows.next()) with_instants.emplace(rows.get<JobId>(0), rows.text(1));
+  for (const auto& [id, stored] : with_instants) {
+    const auto before = text::Template::parse(stored, text::kStoredLimits);
+    if (!before) continue;  // the runner abandons it
+    text::Template args = *before;
+    for (const auto& [name, value] : before->attributes()) {
+      const auto instant = natural_from(before->get(name));
+      if (name.ends_with("_MS") && instant)
+        args.set(name, fmt::format("{}", *instant + by.count()));
+    }
+    save_args(txn, id, args);
+  }
 }
 
 void mark_stalled(db::Txn& txn, const Job& job, Duration idle) {

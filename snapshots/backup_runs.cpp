@@ -81,7 +81,7 @@ void go_on(db::Txn& txn, BackupJob job) {
 }
 
 /// Since when a VM was refused in this run, as an argument of its job.
-std::string waits_key(VmId vm) { return fmt::format("WAITS_{}", vm); }
+std::string waits_key(VmId vm) { return fmt::format("WAITS_{}_MS", vm); }
 
 /// The row may say more than `run`, which was read before this transaction's other VMs.
 void change_waits(db::Txn& txn, JobId run, const std::function<void(text::Template&)>& change) {
@@ -95,8 +95,8 @@ void change_waits(db::Txn& txn, JobId run, const std::function<void(text::Templa
 /// From now on, if it was not before.
 Instant waits_since(db::Txn& txn, const Job& run, VmId vm) {
   const std::string key = waits_key(vm);
-  if (const auto known = natural_from(run.args.get(key))) return {*known * 1000};
-  const auto now = fmt::format("{}", txn.at().seconds());
+  if (const auto known = natural_from(run.args.get(key))) return {*known};
+  const auto now = fmt::format("{}", txn.at().ms);
   change_waits(txn, run.id, [&](text::Template& args) { args.set(key, now); });
   return txn.at();
 }

@@ -135,6 +135,18 @@ TEST_F(ClockThatIsSet, ForwardEndsNoPause) {
   EXPECT_EQ(runs_, 2);
 }
 
+TEST_F(ClockThatIsSet, MovesTheInstantsThatArgumentsNameAlong) {
+  const JobId id = enqueue_one("wait", [](NewJob& fresh) {
+    fresh.args.set("DEADLINE_MS", "7300000");
+    fresh.args.set("COUNT", "3");
+    fresh.args.set("WORD_MS", "soon");
+  });
+  set_clock(Duration{-7'200'000});
+  EXPECT_EQ(job(id).args.get("DEADLINE_MS"), "100000");
+  EXPECT_EQ(job(id).args.get("COUNT"), "3");
+  EXPECT_EQ(job(id).args.get("WORD_MS"), "soon");
+}
+
 TEST_F(ClockThatIsSet, BackWhileNothingRanEndsTheLongestPauseWithinAMinute) {
   const Instant then = lanes_->clock().now() + Duration{-7'200'000};
   restart();
