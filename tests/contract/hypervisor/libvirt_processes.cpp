@@ -22,7 +22,12 @@ constexpr const char* kUuid = "00000000-0000-4000-8000-00000000beef";
 
 DomainRef survivor() { return {HostRef{HostId{1}, "here", "qemu:///embed"}, "one-5", kUuid}; }
 
-PinDisk overlay() { return {"vda", embed_root() / "overlay.qcow2"}; }
+std::string overlay_in(const fs::path& root) { return root / "overlay.qcow2"; }
+
+PinDisk overlay() { return {"vda", overlay_in(embed_root())}; }
+
+/// What libvirt writes down of the guest that runs.
+fs::path status_in(const fs::path& root) { return root / "run" / "qemu" / "one-5.xml"; }
 
 std::string base() { return embed_root() / "disk.qcow2"; }
 
@@ -56,13 +61,13 @@ TEST(LibvirtProcesses, TheNextProcessThawsAGuestThatWasLeftFrozenAndKnowsTheProo
 }
 
 /// As libvirt leaves it that was killed before the guest had a process.
-void cut_the_start_short(const fs::path& run) {
+void cut_the_start_short(const fs::path& written) {
   pid_t qemu = 0;
-  std::ifstream(run / "one-5.pid") >> qemu;
+  std::ifstream(fs::path(written).replace_extension("pid")) >> qemu;
   ASSERT_GT(qemu, 1);
   ::kill(qemu, SIGKILL);
   pugi::xml_document document;
-  ASSERT_TRUE(document.load_file((run / "one-5.xml").c_str()));
+  ASSERT_TRUE(document.load_file(written.c_str()));
   auto status = document.child("domstatus");
   status.attribute("state") = "paused";
   status.attribute("reason") = "starting up";
@@ -71,7 +76,7 @@ void cut_the_start_short(const fs::path& run) {
   auto job = status.prepend_child("job");
   job.append_attribute("type") = "none";
   job.append_attribute("async") = "start";
-  ASSERT_TRUE(document.save_file((run / "one-5.xml").c_str()));
+  ASSERT_TRUE(document.save_file(written.c_str()));
 }
 
 TEST(LibvirtProcesses, TheNextProcessStartsAGuestWhoseStartWasCutShort) {
@@ -79,8 +84,44 @@ TEST(LibvirtProcesses, TheNextProcessStartsAGuestWhoseStartWasCutShort) {
   ASSERT_NE(::mkdtemp(root.data()), nullptr);
   const auto first = live("StartsAGuestPinsItAndDies", root);
   EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
-  ASSERT_NO_FATAL_FAILURE(cut_the_start_short(fs::path(root) / "run" / "qemu"));
+  ASSERT_NO_FATAL_FAILURE(cut_the_start_short(status_in(root)));
   const auto second = live("StartsTheGuestAgain", root);
+  EXPECT_EQ(second.status, 0) << second.output;
+  fs::remove_all(root);
+}
+
+/// As libvirt leaves it that was killed when a fold had ended: QEMU has let go of the overlay, and
+/// its status still has it, with a mirror that is for nothing.
+void cut_the_fold_short(const fs::path& status) {
+  pugi::xml_document document;
+  ASSERT_TRUE(document.load_file((status.string() + ".before-fold").c_str()));
+  auto root = document.child("domstatus");
+  auto disk = root.child("domain").child("devices").child("disk");
+  const auto below = disk.child("backingStore");
+  ASSERT_TRUE(below);
+  auto mirror = disk.insert_child_after("mirror", below);
+  mirror.append_attribute("type") = "file";
+  mirror.append_attribute("job") = "";
+  mirror.append_copy(below.child("format"));
+  mirror.append_copy(below.child("source"));
+  auto job = root.child("blockjobs").append_child("blockjob");
+  ASSERT_TRUE(job);
+  job.append_attribute("name") = "commit-vda-libvirt-2-format";
+  job.append_attribute("type") = "active-commit";
+  job.append_attribute("state") = "pivoting";
+  job.append_attribute("newstate") = "completed";
+  job.append_child("disk").append_attribute("dst") = "vda";
+  ASSERT_TRUE(document.save_file(status.c_str()));
+  std::ofstream(overlay_in(status.parent_path().parent_path().parent_path())) << "left behind";
+}
+
+TEST(LibvirtProcesses, TheNextProcessFindsAGuestWhoseFoldWasCutShort) {
+  std::string root = "/tmp/nlw.XXXXXX";
+  ASSERT_NE(::mkdtemp(root.data()), nullptr);
+  const auto first = live("StartsAGuestFoldsItAndDies", root);
+  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
+  ASSERT_NO_FATAL_FAILURE(cut_the_fold_short(status_in(root)));
+  const auto second = live("FindsTheGuestFoldedAndPinsItAgain", root);
   EXPECT_EQ(second.status, 0) << second.output;
   fs::remove_all(root);
 }
@@ -128,6 +169,38 @@ TEST(LibvirtProcesses, TheNextProcessEndsQemusThatWereAskedWhatTheyCanDo) {
   EXPECT_FALSE(fs::exists(orphaned));
   EXPECT_FALSE(fs::exists(recycled));
   fs::remove_all(root);
+}
+
+TEST(DISABLED_LibvirtLife, StartsAGuestFoldsItAndDies) {
+  EmbedKit kit(EmbedKit::Leftovers::kLeave);
+  auto spec = kit.domain("one-5");
+  fs::rename(spec.disks[0].path, base());
+  fs::remove_all(kit.directory());
+  spec.disks[0].path = base();
+  spec.serial_log_path = embed_root() / "serial.log";
+  spec.uuid = kUuid;
+  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
+  ASSERT_DONE(
+      kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
+  const fs::path status = status_in(embed_root());
+  fs::copy_file(status, status.string() + ".before-fold");
+  NoProgress progress;
+  ASSERT_DONE(kit.driver().ensure_unpinned(survivor(), overlay(), base(), progress));
+  (void)!::write(STDOUT_FILENO, "about to die\n", 13);
+  ::raise(SIGKILL);
+}
+
+TEST(DISABLED_LibvirtLife, FindsTheGuestFoldedAndPinsItAgain) {
+  EmbedKit kit;
+  auto& driver = kit.driver();
+  EXPECT_EQ(driver.inspect_domain(survivor())->power, Power::kRunning);
+  NoProgress progress;
+  ASSERT_DONE(driver.ensure_unpinned(survivor(), overlay(), base(), progress));
+  EXPECT_FALSE(fs::exists(overlay().overlay_path));
+  const PinDisk next{"vda", embed_root() / "next.qcow2"};
+  ASSERT_DONE(driver.ensure_pinned(survivor(), {.disks = {next}, .quiesce = Quiesce::kNever}));
+  ASSERT_DONE(driver.ensure_unpinned(survivor(), next, base(), progress));
+  ASSERT_DONE(driver.ensure_destroyed(survivor()));
 }
 
 TEST(DISABLED_LibvirtLife, OpensItsHost) {

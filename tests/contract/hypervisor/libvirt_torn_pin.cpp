@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "tests/contract/hypervisor/libvirt_kit.h"
+#include "tests/support/command.h"
 
 /// What a libvirt that is killed in the middle of a pin leaves in QEMU, made by hand through the
 /// monitor: the moment itself is too short to be met.
@@ -72,6 +73,27 @@ TEST_F(LibvirtTornPin, ALayerThatOnlyQemuKnowsIsNeverRemoved) {
   ASSERT_FALSE(unpinned.has_value());
   EXPECT_EQ(unpinned.error().code, Errc::kUnavailable) << unpinned.error().text();
   EXPECT_TRUE(fs::exists(overlay.overlay_path));
+}
+
+TEST_F(LibvirtTornPin, AFoldedLayerThatQemuKeepsOpenIsClosedBeforeTheNextPin) {
+  const PinDisk folded{"vda", kit_.fresh_path("folded")};
+  ASSERT_EQ(testing_support::run_command(
+                fmt::format("qemu-img create -q -f qcow2 -b {} -F qcow2 {}", spec_.disks[0].path,
+                            folded.overlay_path)).status, 0);
+  const auto answer = monitor(fmt::format(
+      R"({{"execute":"blockdev-add","arguments":{{"driver":"qcow2","read-only":true,)"
+      R"("node-name":"libvirt-77-format","backing":"libvirt-{}-format","file":{{"driver":"file",)"
+      R"("node-name":"libvirt-77-storage","filename":"{}"}}}}}})",
+      top_node(), folded.overlay_path));
+  ASSERT_EQ(answer.find("error"), std::string::npos) << answer;
+  const PinDisk next{"vda", kit_.fresh_path("next")};
+  const PinRequest pin{.disks = {next}, .quiesce = Quiesce::kNever};
+  ASSERT_FALSE(driver().ensure_pinned(ref(), pin)) << "else there is nothing to show";
+  NoProgress progress;
+  ASSERT_DONE(driver().ensure_unpinned(ref(), folded, spec_.disks[0].path, progress));
+  EXPECT_FALSE(fs::exists(folded.overlay_path));
+  ASSERT_DONE(driver().ensure_pinned(ref(), pin));
+  ASSERT_DONE(driver().ensure_unpinned(ref(), next, spec_.disks[0].path, progress));
 }
 
 TEST_F(LibvirtTornPin, BlockNodesThatLibvirtForgotDoNotKeepADiskFromBeingPinned) {

@@ -19,4 +19,9 @@ namespace neph::hypervisor_driver::virt {
 /// \returns kWrongState when QEMU uses the file: nothing can be done about it while the guest runs
 [[nodiscard]] Result<void> check_unused_by_qemu(virDomainPtr domain, const std::string& path);
 
+/// Lets QEMU close a file that no disk stands on. A libvirt that is killed at the end of a fold
+/// leaves it open, upon the layer that the guest writes to, and no other pin is possible then. What
+/// a disk uses stays: QEMU refuses.
+void let_go_in_qemu(virDomainPtr domain, const std::string& path);
+
 }  // namespace neph::hypervisor_driver::virt

@@ -151,6 +151,7 @@ Result<void> remove_orphan(HostLink& link, virDomainPtr domain, const LiveDisk& 
   if (!unused && unused.error().code == Errc::kWrongState)
     unused.error().code = Errc::kUnavailable;
   CHECK_OK(unused);
+  let_go_in_qemu(domain, disk.overlay_path);
   remove_overlay(link, disk.overlay_path);
   return {};
 }
