@@ -91,8 +91,9 @@ TEST(LibvirtProcesses, TheNextProcessStartsAGuestWhoseStartWasCutShort) {
 }
 
 /// As libvirt leaves it that was killed when a fold had ended: QEMU has let go of the overlay, and
-/// its status still has it, with a mirror that is for nothing.
-void cut_the_fold_short(const fs::path& status) {
+/// the status still has it.
+enum class Written { kFold, kNothing };
+void cut_the_fold_short(const fs::path& status, Written written) {
   pugi::xml_document document;
   ASSERT_TRUE(document.load_file((status.string() + ".before-fold").c_str()));
   auto root = document.child("domstatus");
@@ -101,7 +102,7 @@ void cut_the_fold_short(const fs::path& status) {
   ASSERT_TRUE(below);
   auto mirror = disk.insert_child_after("mirror", below);
   mirror.append_attribute("type") = "file";
-  mirror.append_attribute("job") = "";
+  mirror.append_attribute("job") = written == Written::kFold ? "" : "active-commit";
   mirror.append_copy(below.child("format"));
   mirror.append_copy(below.child("source"));
   auto job = root.child("blockjobs").append_child("blockjob");
@@ -109,21 +110,29 @@ void cut_the_fold_short(const fs::path& status) {
   job.append_attribute("name") = "commit-vda-libvirt-2-format";
   job.append_attribute("type") = "active-commit";
   job.append_attribute("state") = "pivoting";
-  job.append_attribute("newstate") = "completed";
+  if (written == Written::kFold) job.append_attribute("newstate") = "completed";
   job.append_child("disk").append_attribute("dst") = "vda";
   ASSERT_TRUE(document.save_file(status.c_str()));
   std::ofstream(overlay_in(status.parent_path().parent_path().parent_path())) << "left behind";
 }
 
-TEST(LibvirtProcesses, TheNextProcessFindsAGuestWhoseFoldWasCutShort) {
+void expect_found_after_a_fold(Written written, const std::string& life) {
   std::string root = "/tmp/nlw.XXXXXX";
   ASSERT_NE(::mkdtemp(root.data()), nullptr);
   const auto first = live("StartsAGuestFoldsItAndDies", root);
   EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
-  ASSERT_NO_FATAL_FAILURE(cut_the_fold_short(status_in(root)));
-  const auto second = live("FindsTheGuestFoldedAndPinsItAgain", root);
+  ASSERT_NO_FATAL_FAILURE(cut_the_fold_short(status_in(root), written));
+  const auto second = live(life, root);
   EXPECT_EQ(second.status, 0) << second.output;
   fs::remove_all(root);
+}
+
+TEST(LibvirtProcesses, TheNextProcessFindsAGuestWhoseFoldWasCutShort) {
+  expect_found_after_a_fold(Written::kFold, "FindsTheGuestFoldedAndPinsItAgain");
+}
+
+TEST(LibvirtProcesses, TheNextProcessSeesAFoldOfWhichNothingWasWritten) {
+  expect_found_after_a_fold(Written::kNothing, "FindsTheGuestFolded");
 }
 
 /// A process that says it works in a folder, and its number in the folder's qmp.pid.
@@ -190,13 +199,24 @@ TEST(DISABLED_LibvirtLife, StartsAGuestFoldsItAndDies) {
   ::raise(SIGKILL);
 }
 
-TEST(DISABLED_LibvirtLife, FindsTheGuestFoldedAndPinsItAgain) {
-  EmbedKit kit;
-  auto& driver = kit.driver();
+void expect_folded(Driver& driver) {
   EXPECT_EQ(driver.inspect_domain(survivor())->power, Power::kRunning);
   NoProgress progress;
   ASSERT_DONE(driver.ensure_unpinned(survivor(), overlay(), base(), progress));
   EXPECT_FALSE(fs::exists(overlay().overlay_path));
+}
+
+TEST(DISABLED_LibvirtLife, FindsTheGuestFolded) {
+  EmbedKit kit;
+  expect_folded(kit.driver());
+  ASSERT_DONE(kit.driver().ensure_destroyed(survivor()));
+}
+
+TEST(DISABLED_LibvirtLife, FindsTheGuestFoldedAndPinsItAgain) {
+  EmbedKit kit;
+  auto& driver = kit.driver();
+  expect_folded(driver);
+  NoProgress progress;
   const PinDisk next{"vda", embed_root() / "next.qcow2"};
   ASSERT_DONE(driver.ensure_pinned(survivor(), {.disks = {next}, .quiesce = Quiesce::kNever}));
   ASSERT_DONE(driver.ensure_unpinned(survivor(), next, base(), progress));

@@ -55,10 +55,14 @@ void let_go_in_qemu(virDomainPtr domain, const std::string& path) {
   virResetLastError();
 }
 
-Result<void> check_unused_by_qemu(virDomainPtr domain, const std::string& path) {
+Result<bool> is_used_by_qemu(virDomainPtr domain, const std::string& path) {
   const auto answer = TRY(ask_monitor(domain, R"({"execute":"query-block"})"));
   // Paths of ours hold nothing that JSON writes differently.
-  if (answer.find(fmt::format("\"{}\"", path)) == std::string::npos) return {};
+  return answer.find(fmt::format("\"{}\"", path)) != std::string::npos;
+}
+
+Result<void> check_unused_by_qemu(virDomainPtr domain, const std::string& path) {
+  if (!TRY(is_used_by_qemu(domain, path))) return {};
   return fail(Errc::kWrongState,
               "The guest of {} writes to {}, which libvirt does not know: the guest has to be "
               "switched off once.",

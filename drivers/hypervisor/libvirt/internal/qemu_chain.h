@@ -9,6 +9,9 @@
 /// What QEMU itself says about its disks.
 namespace neph::hypervisor_driver::virt {
 
+/// Whether a disk of a running domain stands on the file, as QEMU itself says.
+[[nodiscard]] Result<bool> is_used_by_qemu(virDomainPtr domain, const std::string& path);
+
 /// Fails unless it is sure that no disk of a running domain stands on the file.
 ///
 /// libvirt writes a new chain down a moment after QEMU has begun to write to it. A controller that

@@ -156,6 +156,14 @@ Result<void> remove_orphan(HostLink& link, virDomainPtr domain, const LiveDisk& 
   return {};
 }
 
+/// A libvirt that was killed when QEMU had ended the fold refuses another one, for it believes that
+/// the overlay is in use.
+bool is_folded_unseen(virDomainPtr domain, const std::string& overlay, const std::string& base) {
+  const auto uses_overlay = is_used_by_qemu(domain, overlay);
+  const auto uses_base = is_used_by_qemu(domain, base);
+  return uses_overlay && uses_base && !*uses_overlay && *uses_base;
+}
+
 }  // namespace
 
 Result<void> unpin(HostLink& link, virDomainPtr domain, const PinDisk& disk,
@@ -176,7 +184,16 @@ Result<void> unpin(HostLink& link, virDomainPtr domain, const PinDisk& disk,
   if (running.job == Job::kOther)
     return fail(Errc::kConflict, "Another job runs on {} of {}.", disk.target,
                 name_of(domain));
-  if (running.job == Job::kNone) CHECK_OK(begin_fold(domain, live, position));
+  if (running.job == Job::kNone) {
+    auto begun = begin_fold(domain, live, position);
+    if (!begun && is_folded_unseen(domain, disk.overlay_path, below)) {
+      log::warn("hypervisor.fold_unseen", {{"domain", name_of(domain)}, {"disk", disk.target}});
+      let_go_in_qemu(domain, disk.overlay_path);
+      remove_overlay(link, disk.overlay_path);
+      return {};
+    }
+    CHECK_OK(begun);
+  }
   auto folded = Fold(link, domain, disk, progress).watch();
   if (!folded) {
     // Whatever went wrong, a domain that ended is the better explanation.
