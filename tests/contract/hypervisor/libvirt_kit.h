@@ -49,7 +49,8 @@ class EmbedKit final : public DriverKit {
  private:
   const Leftovers leftovers_;
   const std::string uri_;
-  SystemClock clock_;
+  /// Never destroyed: an event of the last guest may still be on its way.
+  static inline SystemClock& clock_ = *new SystemClock;
   std::filesystem::path directory_;
   std::unique_ptr<LibvirtDriver> driver_;
 };
@@ -70,7 +71,7 @@ class PretendKit final : public DriverKit {
   bool wait_until(const std::function<bool()>& holds) override;
 
  private:
-  SystemClock clock_;
+  static inline SystemClock& clock_ = *new SystemClock;
   LibvirtDriver driver_;
   LibvirtDriver keeper_;  ///< the pretended host lasts as long as somebody is connected
 };
