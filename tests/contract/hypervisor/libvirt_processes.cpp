@@ -31,6 +31,22 @@ fs::path status_in(const fs::path& root) { return root / "run" / "qemu" / "one-5
 
 std::string base() { return embed_root() / "disk.qcow2"; }
 
+/// On one disk that outlives the kit.
+void start(EmbedKit& kit, DomainSpec spec) {
+  fs::rename(spec.disks[0].path, base());
+  fs::remove_all(kit.directory());
+  spec.disks[0].path = base();
+  spec.serial_log_path = embed_root() / "serial.log";
+  spec.uuid = kUuid;
+  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
+}
+
+void start_and_pin(EmbedKit& kit, const DomainSpec& spec) {
+  start(kit, spec);
+  ASSERT_DONE(
+      kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
+}
+
 /// Runs one of the DISABLED_ tests below in a process of its own, on an embedded host of its own.
 testing_support::Outcome live(const std::string& test, const fs::path& root) {
   return testing_support::run_command(fmt::format(
@@ -182,15 +198,7 @@ TEST(LibvirtProcesses, TheNextProcessEndsQemusThatWereAskedWhatTheyCanDo) {
 
 TEST(DISABLED_LibvirtLife, StartsAGuestFoldsItAndDies) {
   EmbedKit kit(EmbedKit::Leftovers::kLeave);
-  auto spec = kit.domain("one-5");
-  fs::rename(spec.disks[0].path, base());
-  fs::remove_all(kit.directory());
-  spec.disks[0].path = base();
-  spec.serial_log_path = embed_root() / "serial.log";
-  spec.uuid = kUuid;
-  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
-  ASSERT_DONE(
-      kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
+  start_and_pin(kit, kit.domain("one-5"));
   const fs::path status = status_in(embed_root());
   fs::copy_file(status, status.string() + ".before-fold");
   NoProgress progress;
@@ -242,13 +250,8 @@ TEST(DISABLED_LibvirtLife, StartsTheGuestAgain) {
 TEST(DISABLED_LibvirtLife, FreezesAGuestPinsItAndDies) {
   EmbedKit kit(EmbedKit::Leftovers::kLeave);
   auto spec = kit.guest("one-5", {{"MARKER", "frozen"}});
-  fs::rename(spec.disks[0].path, base());
-  spec.disks[0].path = base();
   spec.disks.pop_back();
-  fs::remove_all(kit.directory());
-  spec.serial_log_path = embed_root() / "serial.log";
-  spec.uuid = kUuid;
-  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
+  start(kit, spec);
   ASSERT_TRUE(kit.wait_until([&] { return kit.driver().has_agent(survivor()).value_or(false); }));
   const auto connection =
       virConnectOpen(fmt::format("qemu:///embed?root={}", embed_root().string()).c_str());
@@ -276,15 +279,7 @@ TEST(DISABLED_LibvirtLife, ThawsTheGuestAndPinsItAgain) {
 
 TEST(DISABLED_LibvirtLife, StartsAGuestPinsItAndDies) {
   EmbedKit kit(EmbedKit::Leftovers::kLeave);
-  auto spec = kit.domain("one-5");
-  fs::rename(spec.disks[0].path, base());
-  fs::remove_all(kit.directory());
-  spec.disks[0].path = base();
-  spec.serial_log_path = embed_root() / "serial.log";
-  spec.uuid = kUuid;
-  ASSERT_DONE(kit.driver().ensure_started(kit.host(), spec));
-  ASSERT_DONE(
-      kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
+  start_and_pin(kit, kit.domain("one-5"));
   (void)!::write(STDOUT_FILENO, "about to die\n", 13);
   ::raise(SIGKILL);
 }
