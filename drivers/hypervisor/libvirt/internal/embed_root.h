@@ -16,8 +16,7 @@ namespace neph::hypervisor_driver::virt {
 /// A reference to the process's one connection to the embedded QEMU driver, which stays open, with
 /// a share in the event loop, until the process ends: libvirt registers the driver once more at
 /// every open and has room for a dozen registrations only. Calls within a process need no second
-/// connection: nothing queues. First it mends what a libvirt that was killed left there and cannot
-/// deal with: guests that were being started or folded, and QEMUs that were asked what they can do.
+/// connection: nothing queues. First it mends what a libvirt that was killed left there.
 /// \returns kInvalid for a second directory in the same process
 [[nodiscard]] Result<Connect> open_embedded(const std::string& uri, const std::string& root);
 

@@ -140,6 +140,12 @@ void remove_overlay(HostLink& link, const std::string& path) {
              {"cause", trouble ? trouble.message() : "not reachable from here"}});
 }
 
+/// QEMU may have it open although no disk stands on it.
+void remove_unused(HostLink& link, virDomainPtr domain, const std::string& path) {
+  let_go_in_qemu(domain, path);
+  remove_overlay(link, path);
+}
+
 /// The overlay is in no chain. It goes when the layer that it was folded into is in use, which
 /// proves that this is the chain it belonged to.
 Result<void> remove_orphan(HostLink& link, virDomainPtr domain, const LiveDisk& live,
@@ -151,8 +157,7 @@ Result<void> remove_orphan(HostLink& link, virDomainPtr domain, const LiveDisk& 
   if (!unused && unused.error().code == Errc::kWrongState)
     unused.error().code = Errc::kUnavailable;
   CHECK_OK(unused);
-  let_go_in_qemu(domain, disk.overlay_path);
-  remove_overlay(link, disk.overlay_path);
+  remove_unused(link, domain, disk.overlay_path);
   return {};
 }
 
@@ -188,8 +193,7 @@ Result<void> unpin(HostLink& link, virDomainPtr domain, const PinDisk& disk,
     auto begun = begin_fold(domain, live, position);
     if (!begun && is_folded_unseen(domain, disk.overlay_path, below)) {
       log::warn("hypervisor.fold_unseen", {{"domain", name_of(domain)}, {"disk", disk.target}});
-      let_go_in_qemu(domain, disk.overlay_path);
-      remove_overlay(link, disk.overlay_path);
+      remove_unused(link, domain, disk.overlay_path);
       return {};
     }
     CHECK_OK(begun);
