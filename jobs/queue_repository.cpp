@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <map>
 
 #include "base/numbers.h"
 #include "db/counters.h"
+#include "db/list_ids.h"
 #include "jobs/log.h"
 #include "jobs/queue.h"
 
@@ -230,17 +230,16 @@ void requeue_interrupted(db::Txn& txn) {
 void shift_waits(db::Txn& txn, Duration by) {
   txn.exec("UPDATE jobs SET not_before_ms = not_before_ms + ? WHERE state <= 3 AND state = 3",
            by.count());
-  std::map<JobId, std::string> with_instants;
-  auto rows = txn.query("SELECT id, args FROM jobs WHERE state <= 3 AND instr(args, '_MS') > 0");
-  while (rows.next()) with_instants.emplace(rows.get<JobId>(0), rows.text(1));
-  for (const auto& [id, stored] : with_instants) {
-    const auto before = text::Template::parse(stored, text::kStoredLimits);
-    if (!before) continue;  // the runner abandons it
-    text::Template args = *before;
-    for (const auto& [name, value] : before->attributes()) {
-      const auto instant = natural_from(before->get(name));
-      if (name.ends_with("_MS") && instant)
-        args.set(name, fmt::format("{}", *instant + by.count()));
+  const auto named = db::list_ids<JobId>(
+      txn, "SELECT id FROM jobs WHERE state <= 3 AND instr(args, '_MS') > 0");
+  for (const JobId id : named) {
+    const auto job = find(txn, id);
+    if (!job || !job->damage.empty()) continue;  // the runner abandons it
+    text::Template args = job->args;
+    for (const auto& attribute : job->args.attributes()) {
+      const auto instant = natural_from(job->args.get(attribute.name));
+      if (attribute.name.ends_with("_MS") && instant)
+        args.set(attribute.name, fmt::format("{}", *instant + by.count()));
     }
     save_args(txn, id, args);
   }
