@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <variant>
 
 #include <unistd.h>
 
@@ -55,11 +54,10 @@ Result<void> keep_aside(const fs::path& store, const fs::path& kept) {
 /// replaces.
 Result<void> bring_up_to_date(const fs::path& fresh, Instant now) {
   const auto database = TRY(db::Database::open(fresh));
-  TRY(database->transact_one(now, [](db::Txn& txn) -> Result<std::monostate> {
+  return database->transact_one(now, [](db::Txn& txn) -> Result<void> {
     snapshots::doubt_unfinished(txn);
-    return std::monostate{};
-  }));
-  return {};
+    return {};
+  });
 }
 
 fs::path name_aside(const fs::path& store, Instant now) {
