@@ -39,10 +39,12 @@ Result<bool> is_there(datastore_driver::Driver& driver, const std::string& overl
 
 Result<Found> pin_one(datastore_driver::Driver& driver, const RestDisk& rest,
                       Progress& progress) {
-  if (rest.has_intent && TRY(is_there(driver, rest.overlay_path)))
-    return Found{rest.snapshot, PinKind::kOverlay, rest.overlay_path, true};
-  // An empty file may be there: libvirt died before it made a layer of it.
-  if (rest.has_intent) CHECK_OK(driver.ensure_deleted(rest.overlay_path));
+  if (rest.has_intent) {
+    if (TRY(is_there(driver, rest.overlay_path)))
+      return Found{rest.snapshot, PinKind::kOverlay, rest.overlay_path, true};
+    // An empty file may be: libvirt died before it made a layer of it.
+    CHECK_OK(driver.ensure_deleted(rest.overlay_path));
+  }
   if (rest.may_keep && !rest.prefers_own_file)
     return Found{rest.snapshot, PinKind::kDisk, {}, false};
   const auto shared = driver.ensure_pinned_at_rest(rest.disk, rest.shared_path);
