@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <functional>
 #include <pugixml.hpp>
 
 #include "tests/contract/hypervisor/libvirt_kit.h"
@@ -55,29 +57,41 @@ testing_support::Outcome live(const std::string& test, const fs::path& root) {
       root.string(), fs::read_symlink("/proc/self/exe").string(), test));
 }
 
-TEST(LibvirtProcesses, TheNextProcessFindsTheGuestRunningAndThePinInPlace) {
+constexpr const char* kLastWords = "about to die\n";
+
+/// How a life ends whose guest goes on.
+void die() {
+  (void)!::write(STDOUT_FILENO, kLastWords, std::strlen(kLastWords));
+  ::raise(SIGKILL);
+}
+
+using Meanwhile = std::function<void(const fs::path& root)>;
+
+/// One life that ends with die(), and another on the same host.
+void expect_lives(const std::string& first, const std::string& second,
+                  const Meanwhile& meanwhile = [](const fs::path&) {}) {
   std::string root = "/tmp/nlw.XXXXXX";
   ASSERT_NE(::mkdtemp(root.data()), nullptr);
-  const auto first = live("StartsAGuestPinsItAndDies", root);
-  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
-  const auto second = live("FindsTheGuestAndEndsIt", root);
-  EXPECT_EQ(second.status, 0) << second.output;
+  const auto one = live(first, root);
+  EXPECT_NE(one.output.find(kLastWords), std::string::npos) << one.output;
+  ASSERT_NO_FATAL_FAILURE(meanwhile(root));
+  const auto other = live(second, root);
+  EXPECT_EQ(other.status, 0) << other.output;
   fs::remove_all(root);
+}
+
+TEST(LibvirtProcesses, TheNextProcessFindsTheGuestRunningAndThePinInPlace) {
+  expect_lives("StartsAGuestPinsItAndDies", "FindsTheGuestAndEndsIt");
 }
 
 TEST(LibvirtProcesses, TheNextProcessThawsAGuestThatWasLeftFrozenAndKnowsTheProof) {
   if (std::getenv("NEPH_TEST_NO_GUEST") != nullptr) GTEST_SKIP() << "no guest wanted here";
-  std::string root = "/tmp/nlw.XXXXXX";
-  ASSERT_NE(::mkdtemp(root.data()), nullptr);
-  const auto first = live("FreezesAGuestPinsItAndDies", root);
-  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
-  const auto second = live("ThawsTheGuestAndPinsItAgain", root);
-  EXPECT_EQ(second.status, 0) << second.output;
-  fs::remove_all(root);
+  expect_lives("FreezesAGuestPinsItAndDies", "ThawsTheGuestAndPinsItAgain");
 }
 
 /// As libvirt leaves it that was killed before the guest had a process.
-void cut_the_start_short(const fs::path& written) {
+void cut_the_start_short(const fs::path& root) {
+  const fs::path written = status_in(root);
   pid_t qemu = 0;
   std::ifstream(fs::path(written).replace_extension("pid")) >> qemu;
   ASSERT_GT(qemu, 1);
@@ -96,24 +110,18 @@ void cut_the_start_short(const fs::path& written) {
 }
 
 TEST(LibvirtProcesses, TheNextProcessStartsAGuestWhoseStartWasCutShort) {
-  std::string root = "/tmp/nlw.XXXXXX";
-  ASSERT_NE(::mkdtemp(root.data()), nullptr);
-  const auto first = live("StartsAGuestPinsItAndDies", root);
-  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
-  ASSERT_NO_FATAL_FAILURE(cut_the_start_short(status_in(root)));
-  const auto second = live("StartsTheGuestAgain", root);
-  EXPECT_EQ(second.status, 0) << second.output;
-  fs::remove_all(root);
+  expect_lives("StartsAGuestPinsItAndDies", "StartsTheGuestAgain", &cut_the_start_short);
 }
 
 /// As libvirt leaves it that was killed when a fold had ended: QEMU has let go of the overlay, and
 /// the status still has it.
 enum class Written { kFold, kNothing };
-void cut_the_fold_short(const fs::path& status, Written written) {
+void cut_the_fold_short(const fs::path& root, Written written) {
+  const fs::path file = status_in(root);
   pugi::xml_document document;
-  ASSERT_TRUE(document.load_file((status.string() + ".before-fold").c_str()));
-  auto root = document.child("domstatus");
-  auto disk = root.child("domain").child("devices").child("disk");
+  ASSERT_TRUE(document.load_file((file.string() + ".before-fold").c_str()));
+  auto status = document.child("domstatus");
+  auto disk = status.child("domain").child("devices").child("disk");
   const auto below = disk.child("backingStore");
   ASSERT_TRUE(below);
   auto mirror = disk.insert_child_after("mirror", below);
@@ -121,34 +129,25 @@ void cut_the_fold_short(const fs::path& status, Written written) {
   mirror.append_attribute("job") = written == Written::kFold ? "" : "active-commit";
   mirror.append_copy(below.child("format"));
   mirror.append_copy(below.child("source"));
-  auto job = root.child("blockjobs").append_child("blockjob");
+  auto job = status.child("blockjobs").append_child("blockjob");
   ASSERT_TRUE(job);
   job.append_attribute("name") = "commit-vda-libvirt-2-format";
   job.append_attribute("type") = "active-commit";
   job.append_attribute("state") = "pivoting";
   if (written == Written::kFold) job.append_attribute("newstate") = "completed";
   job.append_child("disk").append_attribute("dst") = "vda";
-  ASSERT_TRUE(document.save_file(status.c_str()));
-  std::ofstream(overlay_in(status.parent_path().parent_path().parent_path())) << "left behind";
-}
-
-void expect_found_after_a_fold(Written written, const std::string& life) {
-  std::string root = "/tmp/nlw.XXXXXX";
-  ASSERT_NE(::mkdtemp(root.data()), nullptr);
-  const auto first = live("StartsAGuestFoldsItAndDies", root);
-  EXPECT_NE(first.output.find("about to die"), std::string::npos) << first.output;
-  ASSERT_NO_FATAL_FAILURE(cut_the_fold_short(status_in(root), written));
-  const auto second = live(life, root);
-  EXPECT_EQ(second.status, 0) << second.output;
-  fs::remove_all(root);
+  ASSERT_TRUE(document.save_file(file.c_str()));
+  std::ofstream(overlay_in(root)) << "left behind";
 }
 
 TEST(LibvirtProcesses, TheNextProcessFindsAGuestWhoseFoldWasCutShort) {
-  expect_found_after_a_fold(Written::kFold, "FindsTheGuestFoldedAndPinsItAgain");
+  expect_lives("StartsAGuestFoldsItAndDies", "FindsTheGuestFoldedAndPinsItAgain",
+               [](const fs::path& root) { cut_the_fold_short(root, Written::kFold); });
 }
 
 TEST(LibvirtProcesses, TheNextProcessSeesAFoldOfWhichNothingWasWritten) {
-  expect_found_after_a_fold(Written::kNothing, "FindsTheGuestFolded");
+  expect_lives("StartsAGuestFoldsItAndDies", "FindsTheGuestFolded",
+               [](const fs::path& root) { cut_the_fold_short(root, Written::kNothing); });
 }
 
 /// A process that says it works in a folder, and its number in the folder's qmp.pid.
@@ -203,8 +202,7 @@ TEST(DISABLED_LibvirtLife, StartsAGuestFoldsItAndDies) {
   fs::copy_file(status, status.string() + ".before-fold");
   NoProgress progress;
   ASSERT_DONE(kit.driver().ensure_unpinned(survivor(), overlay(), base(), progress));
-  (void)!::write(STDOUT_FILENO, "about to die\n", 13);
-  ::raise(SIGKILL);
+  die();
 }
 
 void expect_folded(Driver& driver) {
@@ -259,8 +257,7 @@ TEST(DISABLED_LibvirtLife, FreezesAGuestPinsItAndDies) {
   ASSERT_GE(virDomainFSFreeze(virDomainLookupByUUIDString(connection, kUuid), nullptr, 0, 0), 1);
   ASSERT_DONE(
       kit.driver().ensure_pinned(survivor(), {.disks = {overlay()}, .quiesce = Quiesce::kNever}));
-  (void)!::write(STDOUT_FILENO, "about to die\n", 13);
-  ::raise(SIGKILL);
+  die();
 }
 
 TEST(DISABLED_LibvirtLife, ThawsTheGuestAndPinsItAgain) {
@@ -280,8 +277,7 @@ TEST(DISABLED_LibvirtLife, ThawsTheGuestAndPinsItAgain) {
 TEST(DISABLED_LibvirtLife, StartsAGuestPinsItAndDies) {
   EmbedKit kit(EmbedKit::Leftovers::kLeave);
   start_and_pin(kit, kit.domain("one-5"));
-  (void)!::write(STDOUT_FILENO, "about to die\n", 13);
-  ::raise(SIGKILL);
+  die();
 }
 
 TEST(DISABLED_LibvirtLife, FindsTheGuestAndEndsIt) {
